@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 @options.model
 @click.option(
     "-o", "--output", "folder", type=options.FOLDER, required=True, metavar="DIR",
-    help="Folder for results and manifest.",
+    help="Folder for the results and the manifest.",
 )  # fmt: skip
 @click.option(
     "--retries", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-    help="Try scenes that fail again, up to N times, after all others.",
+    help="Retry failed scenes up to N times, after all others.",
 )  # fmt: skip
 @options.prediction
 @options.name
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option(
     "--overwrite", is_flag=True, help="Replace results made with other settings, or not listed in the manifest."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one per line.")
 @options.quiet
 def command(
     inputs: tuple[str, ...],
@@ -58,13 +58,13 @@ def command(
 ) -> None:
     """Predict the scenes of each INPUT as one job.
 
-    An INPUT is a scene, as `geoseg predict` takes it; a folder, at any depth; a pattern in quotes; or a text file
-    (.txt) of such inputs, one a line; with --asset, a STAC document, each of whose items has a scene. Label rasters in
-    folders are skipped; of ISPRS Potsdam, the RGB images are predicted.
+    INPUT is a scene, as for `geoseg predict`; a folder, searched at any depth; a glob pattern in quotes; a text file
+    (.txt) that lists such inputs, one per line; or, with --asset, a STAC document, whose items are scenes. Label
+    rasters and geoseg's own results in folders are skipped; of ISPRS Potsdam, only the RGB images are predicted.
 
-    Writes what `geoseg predict` does, report.html, and manifest.jsonl: a line for each scene that is done or failed.
-    The same command resumes: it skips what is done, and predicts what failed, was changed or is new. Ends with an exit
-    code above 0 if any scene failed.
+    Writes the results of `geoseg predict` for each scene, report.html, and manifest.jsonl, with a line for each scene
+    that is done or has failed. The same command resumes: it skips scenes that are done, and predicts those that failed,
+    have changed or are new. The exit code is above 0 if any scene failed.
     """
     from geoseg.batch.batch import batch
     from geoseg.batch.inputs import find_scenes
@@ -87,7 +87,7 @@ def command(
 
 
 def _stopping(listener: "Listener") -> "Listener":
-    """Let a first Ctrl-C wait for the piece in progress."""
+    """Let the first Ctrl-C wait for the piece in progress."""
     from geoseg.batch.events import BlockDone, SceneFailed, SceneStarted
 
     left: dict[str, int] = {}
@@ -124,7 +124,7 @@ def _printed() -> "Iterator[Listener]":
 
 @contextmanager
 def _shown(console: "Console") -> "Iterator[Listener]":
-    """Show a bar for the pixels of all scenes on a terminal, and a line for each that is done."""
+    """On a terminal, show a progress bar for the pixels of all scenes, and a line for each scene that is done."""
     from .console import pixel_bars
 
     with pixel_bars(console) as bars:
@@ -132,14 +132,14 @@ def _shown(console: "Console") -> "Iterator[Listener]":
 
 
 class _Display:
-    """Shows events as they come."""
+    """Show events as they arrive."""
 
     def __init__(self, console: "Console", bars: "Progress") -> None:
         self._console, self._bars = console, bars
         self._bar = bars.add_task("planning", total=None, rate="")
         self._scenes = self._ended = 0
         self._pixels: dict[str, int] = {}
-        """Predicted so far of each scene."""
+        """Pixels of each scene predicted so far."""
         self._total = 0
         self._report = wanted_progress()
 

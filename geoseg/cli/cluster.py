@@ -1,4 +1,4 @@
-"""Choose where commands predict: in this process, in others of this machine, or on a Dask cluster."""
+"""Choose where commands predict: in this process, in other processes on this machine, or on a Dask cluster."""
 
 import logging
 import signal
@@ -24,19 +24,19 @@ CALM = {
     "distributed.admin.system-monitor.interval": "5s",
     "distributed.admin.tick.interval": "1s",
 }
-"""Dask's settings for worker processes of this machine: its watching of itself took 8 % of a core, and takes 3 %."""
+"""Dask settings for workers on this machine: its self-monitoring takes 3 % of a core with them, 8 % without."""
 _ANSWER_S = 10
-"""Seconds for a scheduler to answer."""
+"""Seconds to wait for a scheduler's answer."""
 
 
 @contextmanager
 def chosen_executor(
     scheduler: str | None, workers: int | None, parts: str | None, console: "Console"
 ) -> "Iterator[DaskExecutor | None]":
-    """Yield the executor for a scheduler, by its address or file, or for worker processes of this machine; else None.
+    """Yield the executor for a scheduler (address or file) or for worker processes on this machine; else None.
 
-    `parts` is the URL of an object store for what its workers have finished. Prints the link of the cluster's
-    dashboard. Raises UsageError if there is no such scheduler, or the URL is no such store's.
+    `parts` is the URL of an object store for the finished parts of workers. Prints the link to the cluster's
+    dashboard. Raises UsageError if no scheduler answers, or the URL is not that of an object store.
     """
     if scheduler is None and workers is None:
         if parts is not None:
@@ -92,10 +92,10 @@ def _start(workers: int, stack: ExitStack) -> "Client":
 
 @contextmanager
 def _deaf_to_signals() -> Iterator[None]:
-    """Keep processes that are started here, or later by threads started here, from receiving a terminal's signals.
+    """Keep processes started here, or later by threads started here, from receiving the terminal's signals.
 
-    They end with this process, whose other threads receive its signals meanwhile. The semaphore tracker, which removes
-    the semaphores of a process that is stopped at once, is kept from warning of them.
+    They end with this process, whose other threads receive the signals meanwhile. The semaphore tracker, which removes
+    the semaphores of a process that is stopped at once, is kept from printing warnings about them.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     sys.warnoptions.append("ignore")

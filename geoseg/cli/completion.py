@@ -10,16 +10,16 @@ from geoseg.errors import BundleError
 
 
 def complete_files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Let the shell complete the name of a file; click does so by itself only for its own paths."""
+    """Let the shell complete a file name; click does so by itself only for parameters of type `click.Path`."""
     return [CompletionItem(incomplete, type="file")]
 
 
 def complete_models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the name of a model or of a bundle's file; if there is none, let the shell complete any file's."""
+    """Complete the name of a model or bundle; if none matches, let the shell complete any file name."""
     from geoseg.models.shipped import SHIPPED, named_models, shipped_models
 
     names = dict.fromkeys(shipped_models(), SHIPPED)
-    with suppress(BundleError):  # of the folder of added models; no line is to be broken by a sentence
+    with suppress(BundleError):  # of the folder of added models; a message would break the line being typed
         names = {model.name: model.origin for model in named_models() if model.path is not None}
     found = [CompletionItem(name, help=origin) for name, origin in names.items() if name.startswith(incomplete)]
     folder = "" if "/" not in incomplete else incomplete.rpartition("/")[0] + "/"
@@ -29,7 +29,7 @@ def complete_models(context: click.Context, parameter: click.Parameter, incomple
 
 
 def complete_added(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the name of a model that was added."""
+    """Complete the name of an added model."""
     from geoseg.models.added import added_models
 
     try:

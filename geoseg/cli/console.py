@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
-    """Make a console on standard output or error that prints names as they are, but for control characters."""
+    """Make a console on standard output or error that prints names verbatim, except for control characters."""
     stream = sys.stderr if stderr else sys.stdout
     # File names may hold brackets and colons.
     return _Plain(file=getattr(stream, "styled", stream), quiet=quiet, markup=False, emoji=False)
 
 
 class Show(Protocol):
-    """Shows a text; JSON progress adds the units done and their total, 0 if unknown."""
+    """Shows a text; JSON progress also reports the units done and their total, 0 if unknown."""
 
     def __call__(self, text: str, done: int = 0, total: int = 0) -> None:
         """Replace what is shown."""

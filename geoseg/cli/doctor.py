@@ -1,4 +1,4 @@
-"""`geoseg doctor`: examine this machine for predictions."""
+"""`geoseg doctor`: check whether this machine can predict."""
 
 import json
 from dataclasses import asdict
@@ -12,9 +12,9 @@ _TOPICS = ("versions", "packages", "devices", "engines", "drivers", "limits", "c
 @click.option("--devices", is_flag=True, help="Also start Keras and list the devices of its backend; takes seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, devices: bool, as_json: bool) -> None:
-    """Show versions, devices, engines, GDAL drivers, limits, caches and models, and what is wrong with each.
+    """Show versions, devices, engines, GDAL drivers, limits, caches and models, and any faults.
 
-    Exits with 0 if `geoseg predict` can run, else with 1. Faults that stop it are marked x, others !.
+    The exit code is 0 if `geoseg predict` can run, else 1. Faults that prevent it are marked x, others !.
     """
     from geoseg.prediction.doctor.examine import examine
 

@@ -35,23 +35,23 @@ _CRITERIA = (
     ),
     option(
         SCORES, "--protocol", type=click.Choice(["isprs", "isprs-no-clutter"]),
-        help="Rules of a benchmark: ISPRS erodes by 3 pixels.",
+        help="Benchmark rules. isprs: erode by 3 pixels; isprs-no-clutter: also exclude clutter.",
     ),
     options.single,
     options.coding,
     option(
         SCORES, "--bootstrap", type=click.IntRange(min=0), default=0, metavar="N",
-        help="Give 95 % intervals from N resamples of the images.",
+        help="Add 95 % intervals from N bootstrap resamples of the images.",
     ),
     option(
         SCORES, "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-        help="Seed of the resamples.",
+        help="Random seed of the resamples.",
     ),
 )  # fmt: skip
 
 
 def _write_options(output: str) -> tuple[Callable[[_Command], _Command], ...]:
-    """Options of the results, with the help of `--output`."""
+    """Return the options for output; `output` is the help of `--output`."""
     return (
         click.option("-o", "--output", "folder", type=options.FOLDER, metavar="DIR", help=output),
         click.option("--overwrite", is_flag=True, help="Replace an existing evaluation."),
@@ -72,7 +72,7 @@ def command() -> None:
 @click.argument("reference", type=_PATH)
 @options.together(*_CRITERIA, *_OUTPUT)
 def rasters(predicted: Path, reference: Path, **choices: Any) -> None:  # noqa: ANN401
-    """Compare class rasters with reference rasters.
+    """Score class rasters against reference rasters.
 
     PREDICTED and REFERENCE are two files, or two folders or glob patterns whose files are matched by name. The grids
     may differ: the reference is sampled at the pixel centres of the prediction.
@@ -103,9 +103,9 @@ def rasters(predicted: Path, reference: Path, **choices: Any) -> None:  # noqa: 
 @options.memory
 @options.together(*_CRITERIA, *_OUTPUT)
 def model(model: str, images: Path, labels: Path, **choices: Any) -> None:  # noqa: ANN401
-    """Predict images with a model, and compare with their labels.
+    """Predict images with a model, and score the results against labels.
 
-    MODEL is a name that `geoseg models` lists, or a .keras bundle. IMAGES and LABELS are files, folders or glob
+    MODEL is a name listed by `geoseg models`, or a .keras bundle. IMAGES and LABELS are files, folders or glob
     patterns, matched by name.
 
     \b
@@ -121,7 +121,7 @@ def model(model: str, images: Path, labels: Path, **choices: Any) -> None:  # no
 @click.argument("reference", type=_PATH)
 @click.option(
     "--buffer", "buffer_m", type=click.FloatRange(min=0, min_open=True), default=3.0, show_default=True, metavar="M",
-    help="Metres within which a line counts for completeness, correctness and quality.",
+    help="Distance within which lines match, in metres: for completeness, correctness and quality.",
 )  # fmt: skip
 @click.option(
     "--relax", "relax_m", type=click.FloatRange(min=0, min_open=True), default=3.0, show_default=True, metavar="M",
@@ -129,14 +129,14 @@ def model(model: str, images: Path, labels: Path, **choices: Any) -> None:  # no
 )  # fmt: skip
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-    help="Seed of the places that paths start from.",
+    help="Random seed of the places that paths start from.",
 )  # fmt: skip
-@options.together(*_write_options("Write evaluation.json, .md, .html and maps of the differences to this folder."))
+@options.together(*_write_options("Write evaluation.json, .md and .html, and difference maps, to this folder."))
 def roads(predicted: Path, reference: Path, *, folder: Path | None, **choices: Any) -> None:  # noqa: ANN401
-    """Compare road networks with reference networks.
+    """Score road networks against reference networks.
 
     PREDICTED and REFERENCE are two vector files, or two folders or glob patterns whose files are matched by name, in
-    any CRS. They are compared in metres.
+    any CRS. Distances are in metres.
 
     \b
     geoseg evaluate roads scene_roads.gpkg reference.geojson -o report
@@ -159,7 +159,7 @@ def _run(
     plots: bool = True,
     **criteria: Any,  # noqa: ANN401
 ) -> None:
-    """Evaluate, print the result, and write it to a folder, if any, which is checked first."""
+    """Check the folder, if one is given; evaluate, print the result, and write it to the folder."""
     from geoseg.evaluation.report.plots import require_plots
     from geoseg.evaluation.report.write import check_reports
 

@@ -99,9 +99,9 @@ class LazyGroup(RecordingGroup):
 
     @contextmanager
     def _shown_warnings(self, ctx: click.Context) -> Iterator[None]:
-        """Print each GeosegWarning once as one line, like an error.
+        """Print each GeosegWarning once, as one line, like an error.
 
-        Other messages of libraries, whose errors become sentences anyway, are printed only if Python or GDAL is set to.
+        Warnings of libraries are printed only if Python or GDAL is configured to: their errors become messages anyway.
         """
         logging.lastResort = logging.NullHandler()
         if "CPL_DEBUG" not in os.environ:
@@ -130,13 +130,13 @@ def _import(name: str) -> click.Command:
 
 
 def sentence(error: Exception | str, command: click.Command | None) -> str:
-    """Replace the parameters that an error or warning of the library names by the options of `command`.
+    """Replace parameter names in an error or warning of the library by the options of `command`.
 
-    `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; an option that may
-    be repeated is repeated. A setting of predictions that the command has no option for is named as that of `predict`:
-    `` `tile=256` `` becomes `` `geoseg predict --tile 256` ``; or as the recipe's, if the command reads one and a data
-    set has it: `` `bands=(3, 2, 1)` `` becomes `` `data.bands = [3, 2, 1]` ``. Other words in backticks stay. The
-    sentence is one line, whatever names it repeats.
+    `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; a repeatable option
+    is repeated. A prediction setting that is no option of the command is shown as one of `predict`:
+    `` `tile=256` `` becomes `` `geoseg predict --tile 256` ``; or, in a command that reads a recipe, as a key of its
+    data sets: `` `bands=(3, 2, 1)` `` becomes `` `data.bands = [3, 2, 1]` ``. Other words in backticks are kept. The
+    result is one line, even if a name in it has line breaks.
     """
     parameters = {} if command is None else {each.name: each for each in command.params}
     others = {each.name: each for each in _import("predict").params if isinstance(each, click.Option)}
@@ -189,7 +189,7 @@ def _parse(value: str) -> Any:  # noqa: ANN401 - any literal
 
 
 def out_of_memory(error: Exception) -> GeosegError:
-    """Return the error for a machine, or a limit, that is too small for the command."""
+    """Return the error for too little memory, of the machine or allowed by a limit."""
     found = " ".join(str(error).split())
     return GeosegError(
         f"there is too little memory{f' ({shorten(found, 200)})' if found else ''}; end other programs, or raise the "
@@ -198,7 +198,7 @@ def out_of_memory(error: Exception) -> GeosegError:
 
 
 def broken_package(error: Exception) -> GeosegError | None:
-    """Return the error for a package of others that is missing, hidden or broken; None for any other error."""
+    """Return the error for a third-party package that is missing, shadowed or broken; None for any other error."""
     package = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
     if type(error).__name__ == "DataDirError":  # of pyproj, which is imported by then
         package = "pyproj"
@@ -221,6 +221,6 @@ def main(*, json_progress: bool) -> None:  # it is read by `progress.is_json`
     """Turn aerial and satellite scenes into class maps and road networks.
 
     \b
-    Exit codes: 0 done, 1 too little memory, 2 usage, 3 data, 4 model, 5 output, 6 cluster; 129, 130,
-    143 stopped by SIGHUP, Ctrl-C, SIGTERM.
+    Exit codes: 0 done; 1 memory, installation or a bug; 2 usage; 3 data; 4 model; 5 output;
+    6 cluster; 129, 130, 143 stopped by SIGHUP, Ctrl-C, SIGTERM.
     """

@@ -1,4 +1,4 @@
-"""Options under headings in a long help; each option names its heading."""
+"""Options grouped under headings in long helps; each option names its heading."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -42,7 +42,7 @@ def option(heading: str, *names: str, **settings: Any) -> Callable[[_Decorated],
 
 
 def by_heading(command: click.Command, context: click.Context) -> dict[str, list[tuple[str, str]]]:
-    """Return what the help says of each option of a command, by heading; a plain command has one heading."""
+    """Return the help entry of each option of a command, by heading; a plain command has one heading."""
     grouped: dict[str, list[tuple[str, str]]] = {heading: [] for heading in HEADINGS}
     for each in command.get_params(context):
         row = each.get_help_record(context) if isinstance(each, click.Option) else None

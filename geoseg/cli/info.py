@@ -49,7 +49,7 @@ _LABELS = {
 def command(source: str, model: str, *, asset: str | None, as_json: bool, **settings: Any) -> None:  # noqa: ANN401
     """Describe a SCENE and its planned run, or a MODEL.
 
-    With --asset, each item of the STAC document SCENE is described; in JSON, they are a list.
+    With --asset, SCENE is a STAC document, and each of its items is described; --json then prints a list.
     """
     from geoseg.prediction.info import describe
     from geoseg.rasters.stac import read_assets

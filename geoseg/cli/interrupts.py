@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_S = 1.5
-"""Time for the main thread to end by itself, which it cannot while GDAL waits for a server."""
+"""Time for the main thread to end by itself, which it cannot do while GDAL waits for a server."""
 
 
 class _Asked:
-    """What the signals of this process ask for. Only the main thread changes it."""
+    """The signals received by this process, and how to respond. Only the main thread changes it."""
 
     def __init__(self) -> None:
         self.in_work: frozenset[str] = frozenset()
@@ -34,7 +34,7 @@ class _Asked:
         """How to resume from what is on disk."""
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
-        """Raise KeyboardInterrupt, or note the first signal while a piece is in work."""
+        """Raise KeyboardInterrupt, or only record the first signal while a piece is in progress."""
         first, self.number = self.number is None, self.number or number
         if not (first and self.in_work):
             raise KeyboardInterrupt
@@ -70,7 +70,7 @@ def between_pieces(scene: str, *, more: bool) -> None:
 
 
 def advise(how: str) -> None:
-    """Say how to resume at the end of the sentence on an interruption."""
+    """Set the advice on how to resume that ends the message about an interruption."""
     _asked.advice = how
 
 
@@ -88,7 +88,7 @@ def interruptible() -> Iterator[None]:
     os.set_blocking(writer, False)
     before, left = at_work(), threading.Event()
     _asked.in_work, _asked.number, _asked.advice = frozenset(), None, ""
-    # `nohup`, or a shell for what it starts in the background, has them ignored.
+    # `nohup`, or a shell that starts a command in the background, has them ignored.
     taken = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     handlers = {number: signal.signal(number, _asked.handle) for number in taken}
     watch = threading.Thread(target=_watch, args=(reader, left), name="interrupts", daemon=True)
@@ -99,7 +99,7 @@ def interruptible() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         number = _asked.number or signal.SIGINT
-        if at_work() - before - {watch}:  # the interpreter would wait for them, or crash in them
+        if at_work() - before - {watch}:  # the interpreter would wait for these threads, or crash in them
             _exit_at_once(number)
         _print_interrupted()
         sys.exit(128 + number)
@@ -113,7 +113,7 @@ def interruptible() -> Iterator[None]:
 
 
 def _watch(reader: int, left: threading.Event) -> None:
-    """Say that a piece is being finished, or end the process if the main thread does not leave soon after a signal."""
+    """Announce that a piece is being finished, or end the process if the main thread does not end soon."""
     waiting = False
     with os.fdopen(reader, "rb", buffering=0) as signals:
         while number := signals.read(1):
@@ -130,7 +130,7 @@ def _watch(reader: int, left: threading.Event) -> None:
 
 
 def _exit_at_once(number: int) -> NoReturn:
-    """End the process at once, without the threads that are left."""
+    """End the process at once, without waiting for other threads."""
     remove_work_folders()
     if sys.stderr.isatty():
         click.echo("\x1b[?25h", nl=False, err=True)  # the cursor, which a progress bar hides

@@ -12,20 +12,20 @@ from .completion import complete_added, complete_files
 @click.argument("source", metavar="URL|FILE", shell_complete=complete_files)
 @click.option(
     "--name", "names", multiple=True, metavar="NAME",
-    help="Model of a registry to add, repeatable (default: all); or name for a bundle (default: that of its card).",
+    help="Model of a registry to add, repeatable (default: all); or new name of a bundle (default: that in its card).",
 )  # fmt: skip
-@click.option("--sha256", metavar="HEX", help="Checksum that a bundle must have; a registry has one for each model.")
+@click.option("--sha256", metavar="HEX", help="Expected checksum of a bundle; a registry lists those of its models.")
 @click.option(
     "--max-size", type=options.parse_size, default="1GB", show_default=True, metavar="SIZE",
     help="Largest file to download.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace models of the same names.")
 def add(source: str, *, names: tuple[str, ...], sha256: str | None, max_size: int, overwrite: bool) -> None:
-    """Add models of a registry, or a .keras bundle, under names for `-m NAME`.
+    """Add the models of a registry, or a .keras bundle, to use them by name: `-m NAME`.
 
-    URL|FILE is a registry or a bundle, by http or https or on disk. Bundles are copied to a folder of the user,
-    ~/.local/share/geoseg/models or GEOSEG_MODELS. A download that broke off resumes if its checksum is known. No other
-    command goes to the network for a model.
+    URL|FILE is a registry or a bundle, on a web server (http or https) or on disk. Bundles are copied to
+    ~/.local/share/geoseg/models, or to the folder named by the environment variable GEOSEG_MODELS. An interrupted
+    download resumes if its checksum is known. No other command downloads models.
 
     \b
     geoseg models add https://models.example.org/registry.json
@@ -61,7 +61,7 @@ def add(source: str, *, names: tuple[str, ...], sha256: str | None, max_size: in
 @click.command("remove")
 @click.argument("name", shell_complete=complete_added)
 def remove(name: str) -> None:
-    """Remove a model that was added."""
+    """Remove an added model."""
     from geoseg.models.registry.folder import remove_model
 
     remove_model(name)
@@ -74,7 +74,7 @@ def remove(name: str) -> None:
     help="Prefix of the bundles' URLs.  [default: relative to the registry]",
 )  # fmt: skip
 def registry(bundles: tuple[Path, ...], *, url_prefix: str) -> None:
-    """Print a registry of bundles, for `geoseg models add` of its URL.
+    """Print a registry of bundles; users add its models with `geoseg models add URL`.
 
     \b
     geoseg models registry city.keras > registry.json

@@ -20,13 +20,18 @@ def _bundle(ending: str) -> _Decorator:
 
 
 def _tiles(most: int, *, help: str) -> _Decorator:
-    """Option for the largest number of tiles."""
+    """Option for the maximum number of tiles."""
     return click.option("--tiles", type=click.IntRange(min=1), default=most, show_default=True, metavar="N", help=help)
 
 
 @click.command("export")
 @options.named_model
-@click.option("--format", type=click.Choice(["onnx", "openvino", "savedmodel", "tflite"]), required=True)
+@click.option(
+    "--format",
+    type=click.Choice(["onnx", "openvino", "savedmodel", "tflite"]),
+    required=True,
+    help="Format of the export.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="PATH", help="File to write.")
 @options.tile
 @click.option(
@@ -65,17 +70,17 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     multiple=True,
     required=True,
     metavar="IMAGES",
-    help="Images like those to predict: a folder, pattern or file; repeatable.",
+    help="Images similar to those you will predict: a folder, pattern or file; repeatable.",
     shell_complete=complete_files,
 )
 @_bundle("int8")
-@_tiles(100, help="Largest number of tiles to calibrate on.")
+@_tiles(100, help="Maximum number of tiles to calibrate on.")
 @options.imagery
 @options.overwrite_file
 def quantize(model: str, **choices: Any) -> None:  # noqa: ANN401
-    """Add an 8-bit form of its network to a copy of a model, for `geoseg predict --precision int8`.
+    """Write a copy of a model that also has an 8-bit network, for `geoseg predict --precision int8`.
 
-    The copy still runs in the original precision, too. Every fifth image is held out to compare float32 with int8; the
+    The copy still runs in other precisions, too. Every fifth image is held out to compare float32 with int8; the
     figures are recorded in the copy's card. Needs `pip install 'geoseg[quantize]'`.
 
     \b
@@ -108,7 +113,7 @@ def quantize(model: str, **choices: Any) -> None:  # noqa: ANN401
 @click.argument("images", type=click.Path(path_type=Path))
 @click.argument("labels", type=click.Path(path_type=Path))
 @_bundle("calibrated")
-@_tiles(1000, help="Largest number of tiles to predict.")
+@_tiles(1000, help="Maximum number of tiles to predict.")
 @options.imagery
 @options.gsd
 @options.image_gsd
@@ -117,11 +122,11 @@ def quantize(model: str, **choices: Any) -> None:  # noqa: ANN401
 @options.coding
 @options.overwrite_file
 def calibrate(model: str, images: Path, labels: Path, **choices: Any) -> None:  # noqa: ANN401
-    """Calibrate the probabilities of a copy of a model on labelled images.
+    """Write a copy of a model whose probabilities are calibrated on labelled images.
 
-    Use images like those to predict, which the model was not trained on, and at least two. IMAGES and LABELS are files,
-    folders or glob patterns, matched by name. The temperature that suits them divides the weights of the last
-    convolution; the calibration error before and after is recorded in the copy's card.
+    Use at least two images that are similar to those you will predict, and that the model was not trained on. IMAGES
+    and LABELS are files, folders or glob patterns, matched by name. A temperature is fitted to them, by which the
+    weights of the last convolution are divided; the copy's card records the calibration error before and after.
 
     \b
     geoseg models calibrate aerial images labels -o aerial_calibrated.keras

@@ -1,4 +1,4 @@
-"""`geoseg models`: list models; its subcommands are in the modules `model_…`."""
+"""`geoseg models`: list models. The subcommands are in the modules `model_…`."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def command(context: click.Context, *, as_json: bool) -> None:
     """List models and network presets; add, show, export, quantise or calibrate a model.
 
-    A model is a .keras bundle, or the name of one: of a shipped model, one that was added, or one of another package.
+    A model is a .keras bundle, or the name of one: shipped with geoseg, added by you, or provided by another package.
     """
     if context.invoked_subcommand is None:
         _list(as_json=as_json)

@@ -17,7 +17,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def parse_size(text: str | int) -> int:
-    """Parse `2GB`, `800M` or `2GiB`, by Dask and not by pydantic, which reads `1,5GB` as one byte."""
+    """Parse `2GB`, `800M` or `2GiB` with Dask; pydantic would read `1,5GB` as one byte."""
     if isinstance(text, int):  # the default
         return text
     from dask.utils import parse_bytes  # a fifth of a second
@@ -67,7 +67,7 @@ class _Folder(click.Path):
     )
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
-        """Return the path; fails if a folder would be made with the name of a file."""
+        """Return the path; fail if it does not exist and is named like a file, such as map.tif."""
         path = cast(Path, super().convert(value, param, ctx))
         if path.suffix.lower() in self._FILES and not path.exists():
             text = f"{path} looks like a file, and results go to a folder: name one, such as {path.stem}."
@@ -82,7 +82,7 @@ model = click.option(
     default="aerial",
     show_default=True,
     metavar="MODEL",
-    help="Name of a model, as `geoseg models` lists it, or a .keras bundle.",
+    help="Name of a model, as listed by `geoseg models`, or a .keras bundle.",
     shell_complete=complete_models,
 )
 named_model = click.argument("model", metavar="NAME|FILE", shell_complete=complete_models)
@@ -90,19 +90,20 @@ overwrite_file = click.option("--overwrite", is_flag=True, help="Replace an exis
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
 _bands = option(
-    SCENE, "--bands", type=_parse_bands, metavar="1,2,3", help="Bands of the scene, in the order of the model's."
+    SCENE, "--bands", type=_parse_bands, metavar="1,2,3", help="Bands of the scene to use, in the model's order."
 )
 _nodata = option(
     SCENE, "--nodata", type=_parse_nodata, default=(), metavar="V|V,V,V",
-    help="Nodata value that the scene does not declare: one for all bands, or one for each band of the model.",
+    help="Nodata value that the scene does not declare: one for all bands, or one per band of the model.",
 )  # fmt: skip
 _stretch = option(
     SCENE, "--stretch", default="auto", show_default=True, metavar="auto|none|joint|LOW,HIGH;…|pLOW,pHIGH",
-    help="Values, or percentiles, that become the model's 0 and 255; auto: the model's own scaling, or else p2,p98.",
+    help="Stretch these values or percentiles to the model's 0–255. auto: the model's own scaling, else p2,p98; "
+    "none: its own scaling only; joint: p2,p98 of all scenes together.",
 )  # fmt: skip
 _stretch_from = option(
     SCENE, "--stretch-from", metavar="SCENE", shell_complete=complete_files,
-    help="Take the percentiles of the stretch from this scene.",
+    help="Take the percentiles of the stretch from this other scene.",
 )  # fmt: skip
 
 
@@ -122,22 +123,24 @@ def imagery(command: _Command) -> _Command:
     return together(_bands, _nodata, _stretch, _stretch_from)(command)
 
 
-tile = option(TILES, "--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile.  [default: the model's]")
+tile = option(
+    TILES, "--tile", type=click.IntRange(min=1), metavar="PX", help="Tile size, in pixels.  [default: the model's]"
+)
 overlap = option(
     TILES, "--overlap", type=click.FloatRange(0, 0.5), metavar="F",
-    help="Overlap of neighbouring tiles, as a fraction of a tile.  [default: the model's]",
+    help="Overlap of neighbouring tiles, as a fraction of the tile.  [default: the model's]",
 )  # fmt: skip
 overviews = option(
     TILES, "--overviews", is_flag=True,
-    help="Read the coarsest overview that is at least as fine as the GSD, which reads less of the scene.",
+    help="Read the coarsest overview that is at least as fine as the GSD: reads less, changes the result.",
 )  # fmt: skip
 gsd = option(
     TILES, "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
-    help="Ground sample distance to predict at, metres.  [default: the model's]",
+    help="Ground sample distance of the prediction, in metres.  [default: the model's]",
 )  # fmt: skip
 aoi = option(
     SCENE, "--aoi", type=_parse_area, metavar="FILE|W,S,E,N", shell_complete=complete_files,
-    help="Area of interest: polygons, or bounds in degrees.",
+    help="Area of interest: a file of polygons, or bounds in degrees.",
 )  # fmt: skip
 _FORMATS = click.Choice([*VECTOR_ENDINGS])
 formats = option(
@@ -149,33 +152,33 @@ vector_output = click.option(
     help="File to write: .geojson, .gpkg, .fgb or .parquet.",
 )  # fmt: skip
 more_formats = click.option(
-    "--format", "formats", type=_FORMATS, multiple=True, help="Another format to write; repeatable."
+    "--format", "formats", type=_FORMATS, multiple=True, help="Also write this format; repeatable."
 )
 engine = option(
     SPEED, "--engine", default="auto", show_default=True, metavar="auto|openvino|onnxruntime|keras",
-    help="What runs the network; auto: Keras on GPUs, OpenVINO on a CPU.", shell_complete=complete_engines,
+    help="Inference engine; auto: Keras on GPUs, OpenVINO on a CPU.", shell_complete=complete_engines,
 )  # fmt: skip
 batch_size = option(
     SPEED, "--batch-size", type=click.IntRange(min=1), metavar="N",
-    help="Tiles per network call on GPUs; tiles in progress in OpenVINO.  [default: as many as suit the device]",
+    help="Tiles per batch on GPUs; tiles in parallel in OpenVINO.  [default: as many as suit the device]",
 )  # fmt: skip
 precision = option(
     SPEED, "--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16", "int8"]), default="auto",
-    show_default=True, help="Number format of the network; auto: 16 bits on GPUs, float32 on a CPU.",
+    show_default=True, help="Numeric precision of the network; auto: 16 bits on GPUs, float32 on a CPU.",
 )  # fmt: skip
 devices = option(
     SPEED, "--devices", default="auto", show_default=True, metavar="auto|cpu|all|gpu:0,1",
-    help="Where the network runs; auto: all GPUs, or the CPU.",
+    help="Devices that run the network; auto: all GPUs, or else the CPU.",
 )  # fmt: skip
 asset = option(
     SCENE, "--asset", metavar="KEY",
-    help="Asset to predict of each STAC item; inputs are then items, item collections or search results.",
+    help="Predict this asset of STAC items; inputs are then items, item collections or search results.",
 )  # fmt: skip
 stac = option(RESULTS, "--stac", is_flag=True, help="Also write a STAC item of the results, with checksums.")
-_report = option(RESULTS, "--report", is_flag=True, help="Also write a report: one HTML page of pictures and tables.")
+_report = option(RESULTS, "--report", is_flag=True, help="Also write a report: one HTML page with pictures and tables.")
 _scheduler = option(
     SPEED, "--scheduler", metavar="ADDRESS", shell_complete=complete_files,
-    help="Predict on the Dask cluster of this scheduler: HOST:PORT, or its file.",
+    help="Predict on the Dask cluster with this scheduler: HOST:PORT, or a scheduler file.",
 )  # fmt: skip
 _workers = option(
     SPEED, "--workers", type=click.IntRange(min=1), metavar="N",
@@ -183,7 +186,7 @@ _workers = option(
 )  # fmt: skip
 _parts = option(
     SPEED, "--parts", metavar="URL",
-    help="With --scheduler: keep finished parts in an object store, s3://BUCKET/FOLDER, if workers share no folder.",
+    help="With --scheduler, if workers share no folder: object store for finished parts, s3://BUCKET/FOLDER.",
 )  # fmt: skip
 
 
@@ -194,7 +197,7 @@ def cluster(command: _Command) -> _Command:
 
 scheduler_of_tasks = click.option(
     "--scheduler", metavar="ADDRESS", shell_complete=complete_files,
-    help="Trace on the Dask cluster of this scheduler: HOST:PORT, or its file.",
+    help="Trace on the Dask cluster with this scheduler: HOST:PORT, or a scheduler file.",
 )  # fmt: skip
 memory = option(
     SPEED, "--memory", type=parse_size, metavar="SIZE",
@@ -209,22 +212,24 @@ ignore = option(
 )
 single = option(
     SCORES, "--class", "single", metavar="NAME[=VALUE]",
-    help="Compare one class of the prediction with one reference value, and all others with all others.",
+    help="Score one class against all others; VALUE: that class in the reference, if it differs.",
 )  # fmt: skip
-coding = option(SCORES, "--coding", metavar="NAME", help="Reference coding: mbrsc, potsdam … as in recipes.")
+coding = option(SCORES, "--coding", metavar="NAME", help="Coding of the reference, as in recipes: mbrsc, potsdam …")
 image_gsd = option(
     TILES, "--image-gsd", "image_gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
-    help="Metres per pixel of images without a georeference.  [default: the model's]",
+    help="Ground sample distance of images without a georeference, in metres.  [default: the model's]",
 )  # fmt: skip
 name = option(
     RESULTS, "--name", default="{stem}", show_default=True, metavar="TEMPLATE",
-    help="Template for the names of results: {stem} (the scene's name), {parent} (its folder), {n} (its number).",
+    help="Template for the names of results: {stem} (name of the scene), {parent} (its folder), {n} (its number).",
 )  # fmt: skip
 _window = option(
     TILES, "--window", type=click.Choice(["hann", "linear", "spline", "flat"]),
-    help="Blend window.  [default: the model's]",
+    help="Window that weights a tile in the blend.  [default: the model's]",
 )  # fmt: skip
-_match_input = option(RESULTS, "--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
+_match_input = option(
+    RESULTS, "--match-input", is_flag=True, help="Write rasters on the scene's pixel grid, not the model's."
+)
 tta = option(
     TILES, "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
     help="Test-time augmentation: average over 4 flips, or 8 flips and rotations.",

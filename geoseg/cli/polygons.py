@@ -21,27 +21,27 @@ from .completion import complete_files
 )  # fmt: skip
 @click.option(
     "--simplify", "simplify_m", type=click.FloatRange(min=0), default=0.0, metavar="M",
-    help="Simplification tolerance in metres; 1.5 pixels remove the stair steps.",
+    help="Simplification tolerance, in metres; 1.5 pixels remove the stair steps.",
 )  # fmt: skip
 @click.option(
     "--regularise", multiple=True, metavar="NAME|ID",
-    help="Write only this class, with right angles, as for buildings; repeatable.",
+    help="Write only this class, with right angles where they fit, as for buildings; repeatable.",
 )  # fmt: skip
 @click.option(
     "--min-iou", type=click.FloatRange(min=0, min_open=True, max=1), metavar="F",
-    help="With --regularise: agreement in pixels that right angles must keep.  [default: 0.95]",
+    help="With --regularise: lowest IoU of a right-angled outline and the pixels of its area.  [default: 0.95]",
 )  # fmt: skip
 @options.more_formats
 @options.scheduler_of_tasks
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N",
-    help="Trace in N processes of this machine.  [default: threads, one for each core]",
+    help="Trace in N processes on this machine.  [default: threads, one for each core]",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 def command(*, scheduler: str | None, workers: int | None, **choices: Any) -> None:  # noqa: ANN401
     """Turn class raster CLASSES into polygons with shared borders.
 
-    Memory holds bands of rows and the borders of unfinished areas. Lengths and areas are measured on the ground.
+    CLASSES is read in bands of rows, and may be larger than memory. Lengths and areas are measured on the ground.
 
     \b
     geoseg polygons scene_classes.tif -o scene_areas.gpkg

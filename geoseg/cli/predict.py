@@ -58,13 +58,15 @@ def command(
 ) -> None:
     """Predict the classes and roads of each SCENE.
 
-    A scene is a raster: a GeoTIFF, a VRT, a URL … (docs/limits.md lists the formats). With --asset, SCENE is a STAC
-    document: that asset of each item is predicted, and the item's id takes the place of <scene>.
+    SCENE is a raster, such as a GeoTIFF or a VRT, by path or URL (docs/limits.md lists the formats). With --asset, it
+    is a STAC document: that asset of each item is predicted, and results are named after the item's id.
 
-    Writes <scene>_classes.tif and .qml, <scene>_roads.geojson (or the formats chosen with --format) and .qml, and on
-    request <scene>_confidence.tif, <scene>_disagreement.tif, <scene>_probabilities.tif, <scene>_report.html and
-    <scene>.json, a STAC item. The same command resumes a stopped run: Ctrl-C saves the piece in progress first, a
-    second one stops at once.
+    Writes <scene>_classes.tif, <scene>_roads.geojson (or the formats chosen with --format), and a QGIS style (.qml) of
+    each; on request also <scene>_confidence.tif, <scene>_disagreement.tif, <scene>_probabilities.tif,
+    <scene>_report.html and <scene>.json, a STAC item.
+
+    Ctrl-C saves the piece in progress before it stops; a second Ctrl-C stops at once. The same command resumes a
+    stopped run.
     """
     from geoseg.prediction.predict import predict_each
     from geoseg.rasters.stac import Asset, read_assets
@@ -105,9 +107,9 @@ def command(
 
 
 def _refuse_target(scenes: tuple[str, ...]) -> None:
-    """Refuse a folder as the last of several scenes, as `cp` takes it, where results would be written elsewhere.
+    """Refuse a folder as the last of several scenes, as in `cp`: the results would be written elsewhere.
 
-    A name without an ending is that of a folder, too, if nothing has it; GDAL's names of other rasters have a colon.
+    A name without a suffix that does not exist also counts as a folder, unless it has a colon, as in `NETCDF:a.nc:b`.
     """
     chosen, last = click.get_current_context().get_parameter_source("folder"), scenes[-1]
     if len(scenes) == 1 or chosen != ParameterSource.DEFAULT:
@@ -152,7 +154,7 @@ class _Bars:
         return stopping_between_pieces(report, scene)
 
     def end(self, scene: str) -> None:
-        """Remove the bar of a scene that is done or failed, if it has begun."""
+        """Remove the bar of a scene that is done or has failed, if it was shown."""
         between_pieces(scene, more=False)
         if scene in self._tasks:
             self._bars.remove_task(self._tasks.pop(scene))

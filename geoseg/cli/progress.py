@@ -9,24 +9,24 @@ if TYPE_CHECKING:
     from geoseg.tiling.progress import Progress
 
 _STEPS = 200
-"""Most lines for one total: one for each half per cent."""
+"""Maximum number of events for one total: one for each half per cent."""
 
 
 def is_json() -> bool:
-    """Whether the command that runs was asked for JSON progress."""
+    """Whether the running command was called with `--json-progress`."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.find_root().params.get("json_progress"))
 
 
 def wanted_progress() -> "Progress":
-    """Return `json_progress` if the command that runs was asked for it, else a callback that reports nothing."""
+    """Return `json_progress` if the running command was called with it, else a callback that reports nothing."""
     from geoseg.tiling.progress import no_progress  # imports NumPy
 
     return json_progress() if is_json() else no_progress
 
 
 def json_progress() -> "Progress":
-    """Return a callback that prints an event whenever another step is done; a total of 0 means unknown.
+    """Return a callback that prints an event for each further step; a total of 0 means unknown.
 
     `{"event": "progress", "text": "suburb.tif", "done": 65536, "total": 262144}`
     """

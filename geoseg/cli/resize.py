@@ -21,10 +21,10 @@ def _parse_size(text: str) -> tuple[int, int]:
 @click.option("--gsd", "gsd_m", type=float, metavar="M", help="Ground sample distance of OUT, in metres.")
 @click.option("--scale", type=float, metavar="S", help="Pixels of OUT per pixel of IN, along each side.")
 @click.option("--size", type=_parse_size, metavar="WxH", help="Width and height of OUT, in pixels.")
-@click.option("--labels", is_flag=True, help="For class ids: take the nearest pixel.")
+@click.option("--labels", is_flag=True, help="IN holds class ids: take the nearest pixel.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 def command(**choices: Any) -> None:  # noqa: ANN401
-    """Write raster IN at another resolution to the GeoTIFF OUT.
+    """Resample raster IN to another resolution, and write it as the GeoTIFF OUT.
 
     OUT covers the same extent. Give exactly one of --gsd, --scale and --size. Imagery is Lanczos-filtered, antialiased
     when reducing; masks, and all values with --labels, take the nearest pixel. Memory use is constant.

@@ -23,14 +23,15 @@ from .tables import describe_network
 )  # fmt: skip
 @options.more_formats
 @click.option(
-    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Tracing threads."
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Number of threads."
 )
 @options.scheduler_of_tasks
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 def command(*, scheduler: str | None, **choices: Any) -> None:  # noqa: ANN401
-    """Trace roads in RASTER, which holds class ids or probabilities.
+    """Trace the road network of RASTER, which holds class ids or probabilities.
 
-    Rasters may be of any size. Those written by geoseg record what they hold; for others, give --class or --threshold.
+    RASTER may be of any size. Rasters written by geoseg record what their values mean; for others, give --class or
+    --threshold.
 
     \b
     geoseg roads scene_classes.tif -o scene_roads.gpkg

@@ -1,4 +1,4 @@
-"""Completion in bash, zsh and fish, where click's own scripts and answers lose options, files or descriptions."""
+"""Completion in bash, zsh and fish, with fixes where click loses options, file names or descriptions."""
 
 import re
 
@@ -22,7 +22,7 @@ class Bash(BashComplete):
 
 
 class _Joined(ShellComplete):
-    """Answers with whole words: zsh and fish replace `--model=ae`, of which click completes `ae` alone."""
+    """Completes whole words: zsh and fish replace all of `--model=ae`, while click completes only `ae`."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         found = super().get_completions(args, incomplete)
@@ -35,13 +35,13 @@ class _Joined(ShellComplete):
 
 
 class Zsh(_Joined, ZshComplete):
-    """Completion in zsh, whose script completes files of a whole word alone."""
+    """Completion in zsh; click's script completes file names only if they are a whole word."""
 
     source_template = ZshComplete.source_template.replace("_path_files", "compset -P '--*='; _path_files")
 
 
 class Fish(_Joined, FishComplete):
-    """Completion in fish, whose script splits an answer at its first comma alone: descriptions and files have more."""
+    """Completion in fish; answers are split at the first comma only, as descriptions and file names may have commas."""
 
     source_template = re.sub(
         r"(__fish_complete_\w+ \$metadata\[2\]);",

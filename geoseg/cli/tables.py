@@ -53,7 +53,7 @@ def print_tables(first: "Table", second: "Table") -> None:
 
 
 def _make_console(*, width: int) -> "Console":
-    """Make a console of `width` columns if it is a pipe, where rich would fold rows at 80."""
+    """Make a console that is `width` columns wide in a pipe, where rich would fold rows at 80."""
     from .console import make_console
 
     console = make_console()
@@ -63,12 +63,12 @@ def _make_console(*, width: int) -> "Console":
 
 
 def describe_network(length_km: float, edges: int) -> str:
-    """Return the line that sums up a road network."""
+    """Return a one-line summary of a road network."""
     return f"roads: {length_km:,.2f} km in {counted(edges, 'edge')}"
 
 
 def without_recipe(facts: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """Replace the recipe, the longest fact about a model, by the command that prints it."""
+    """Replace the recipe, the longest entry about a model, by the command that prints it."""
     where = {"recipe": f"`geoseg models show {shlex.quote(model)} --json` prints it"} if "recipe" in facts else {}
     return {**facts, **where}
 

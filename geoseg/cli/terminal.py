@@ -1,4 +1,4 @@
-"""Standard output and error of a command: names from files cannot control a terminal, and a failure is one sentence."""
+"""Standard output and error: names from files cannot control the terminal, and a failed write is one message."""
 
 import os
 import signal
@@ -27,8 +27,8 @@ def hold_closed_descriptors() -> None:
 def guarded_streams() -> Iterator[None]:
     """Escape what is printed, and raise OutputError if standard output cannot be written.
 
-    If its reader has gone, as `head` does, the command ends without a word, with the exit code of SIGPIPE. If standard
-    error cannot be written, its text is lost and the command continues.
+    If its reader has ended, as in `| head`, the command ends silently with the exit code of SIGPIPE. If standard error
+    cannot be written, its text is dropped and the command continues.
     """
     with (
         redirect_stdout(sys.stdout and cast(TextIO, _Guarded(sys.stdout, required=True))),
@@ -48,10 +48,10 @@ class _Stream:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write text, with escapes for what the stream's encoding lacks."""
+        """Write text; characters that the stream's encoding lacks are escaped."""
         encoding = self._stream.encoding or "utf-8"
         encoded = text.encode(encoding, "backslashreplace").decode(encoding)
-        if encoded:  # click tries streams with empty texts, and ignores what comes of it
+        if encoded:  # click probes streams with empty texts, and ignores errors
             with self._failures():
                 self._stream.write(encoded)
         return len(text)
@@ -66,7 +66,7 @@ class _Stream:
         try:
             yield
         except OSError as error:
-            # What is buffered would fail again when the process ends.
+            # Flushing the buffer would fail again when the process ends.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)

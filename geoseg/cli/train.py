@@ -26,8 +26,10 @@ _RESUMING = "--resume continues the run"
 
 @click.command("train")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RECIPE")
-@click.option("--init", is_flag=True, help="Print a recipe to start from, given IMAGES and LABELS instead of RECIPE.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value: schedule.epochs=20.")
+@click.option("--init", is_flag=True, help="Print a starting recipe for IMAGES and LABELS, given instead of RECIPE.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe value, as in schedule.epochs=20."
+)
 @click.option(
     "-o", "--output", "folder", type=options.FOLDER, metavar="DIR",
     help="Run folder.  [default: runs/<name>]",
@@ -35,7 +37,7 @@ _RESUMING = "--resume continues the run"
 @click.option("--resume", is_flag=True, help="Resume the run in the folder after its last complete epoch.")
 @click.option(
     "--devices", type=click.IntRange(min=1), metavar="N",
-    help="Spread each step over N devices.  [default: all accelerators, else the CPU]",
+    help="Split each step across N devices.  [default: all accelerators, else the CPU]",
 )  # fmt: skip
 @options.quiet
 def command(
@@ -53,7 +55,7 @@ def command(
     The run folder holds history.csv, checkpoints/, validation.json, report.html and <name>.keras, the bundle for
     `geoseg predict -m`. Resume an interrupted run with --resume.
 
-    To write a recipe to start from, based on the data:
+    To get a starting recipe for your data:
 
     \b
         geoseg train --init images/ labels/ > recipe.toml
