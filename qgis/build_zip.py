@@ -1,4 +1,4 @@
-"""Build the zip of the plugin: `python qgis/build_zip.py [FOLDER]`; the same files make the same bytes."""
+"""Build the zip of the plugin: `python qgis/build_zip.py [FOLDER]`; the same files give the same bytes."""
 
 import sys
 from configparser import ConfigParser
@@ -44,4 +44,6 @@ if __name__ == "__main__":
     print(build(Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd()), flush=True)
     reserved = [key for key, value in read_metadata().items() if "example.org" in value]
     if reserved:
-        print(f"It works; only to publish it, metadata.txt needs addresses ({', '.join(reserved)}).", file=sys.stderr)
+        print(
+            f"The zip works; to publish it, set the addresses in metadata.txt ({', '.join(reserved)}).", file=sys.stderr
+        )

@@ -15,7 +15,7 @@ from PIL import Image
 HERE = Path(__file__).resolve().parent
 NAMES = ("set_up", "predict", "progress", "results")
 COLOURS = 256
-"""Of a picture: enough for dialogs and maps, and small."""
+"""Colours of a picture: enough for dialogs and maps, in a small file."""
 SETTINGS = """[PythonPlugins]
 processing=true
 geoseg_qgis=true
@@ -31,7 +31,7 @@ userLocale=en
 
 
 def take(folder: Path) -> None:
-    """Start QGIS with the script of the pictures, and make these smaller."""
+    """Start QGIS with the script that takes the pictures, and reduce their size."""
     geoseg = os.environ.get("GEOSEG_COMMAND") or shutil.which("geoseg", path=Path(sys.executable).parent)
     with TemporaryDirectory() as work:
         profile = Path(work) / "profiles" / "default" / "QGIS"
@@ -55,7 +55,7 @@ def take(folder: Path) -> None:
         subprocess.run([*screen, "qgis", *arguments], env=os.environ | variables, timeout=600, check=True)
         for name in NAMES:
             picture = Image.open(Path(work) / f"{name}.png").convert("RGB")
-            # Other methods give rare colours, such as those of a legend, to others.
+            # Other methods merge rare colours, such as those of a legend, with others.
             few = picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
             few.save(folder / f"qgis_{name}.png", optimize=True)
 

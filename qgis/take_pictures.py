@@ -27,7 +27,7 @@ def save(widget: QWidget, name: str) -> None:
 
 
 def main() -> None:
-    """Take all pictures, and leave."""
+    """Take all pictures, and exit."""
     window = iface.mainWindow()
     window.resize(1340, 820)
     for dock in window.findChildren(QDockWidget):

@@ -1,4 +1,4 @@
-"""Make the Python environment that geoseg runs in, by uv or by venv and pip. Needs no QGIS."""
+"""Make the Python environment that geoseg runs in, with uv, or with venv and pip. Does not need QGIS."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .runner import Listener, clean_environment, run
 NEEDED_GB = 3.7
 """Disk space of the environment of geoseg 0.1 on Linux (x86-64), measured."""
 DOWNLOAD_GB = 1.0
-"""Of which is downloaded, compressed."""
+"""Size of the compressed packages to download."""
 _PYTHONS = ("3.13", "3.12", "3.11")
 """Versions that geoseg and TensorFlow run on, the preferred one first."""
 _QUIET_PIP = ("--disable-pip-version-check", "--no-input")
 _UV_PLACES = ("~/.local/bin/uv", "~/.cargo/bin/uv")
-"""Where uv's installer puts it; a desktop's PATH may lack these."""
+"""Where uv's installer puts it; the PATH of a desktop session may lack these folders."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,18 @@ class Source:
     """Where packages come from."""
 
     folder: Path | None = None
-    """Folder of geoseg's source, or one of wheels, which are searched beside the package index."""
+    """Folder of geoseg's source, or of wheels that are searched in addition to the package index."""
     offline: bool = False
-    """Whether nothing is downloaded: the folder holds wheels of geoseg and of all that it needs."""
+    """Install without downloads: the folder holds wheels of geoseg and of all its dependencies."""
 
     def package(self, version: str) -> str:
-        """Return what pip and uv are asked to install; of a source, what is there now, not a wheel of last month."""
+        """Return the requirement for pip and uv; of a source folder, its current code, not an older wheel in it."""
         if self.folder is not None and self._is_source and not self.offline:  # a source needs a download to be built
             return f"geoseg[train] @ {self.folder.resolve().as_uri()}"
         return f"geoseg[train]=={version}"
 
     def has_geoseg(self, version: str) -> bool:
-        """Return whether the folder has geoseg itself."""
+        """Return whether the folder holds geoseg itself."""
         return self.folder is not None and (self._is_source or any(self.folder.glob(f"geoseg-{version}-*.whl")))
 
     @property
@@ -69,7 +69,7 @@ def find_python() -> str:
             return path
     raise ProgramError(
         f"geoseg needs Python {_PYTHONS[-1]} to {_PYTHONS[0]} with its module ensurepip (Debian and Ubuntu: package "
-        "python3-venv), or uv (https://docs.astral.sh/uv/), which brings a Python. Install one of them, and try again."
+        "python3-venv), or uv (https://docs.astral.sh/uv/), which brings its own Python. Install one, and try again."
     )
 
 
@@ -99,13 +99,13 @@ def check_space(folder: Path) -> None:
     free_gb = shutil.disk_usage(there).free / 1e9
     if free_gb < NEEDED_GB:
         raise ProgramError(
-            f"geoseg needs {NEEDED_GB} GB; {there} has {free_gb:.1f} GB left. Make space, or choose a geoseg command "
-            "that is elsewhere."
+            f"geoseg needs {NEEDED_GB} GB; {there} has {free_gb:.1f} GB left. Free some space, or use a geoseg that is "
+            "installed elsewhere."
         )
 
 
 def _failure(sentence: str, version: str, source: Source) -> str:
-    """Return what pip or uv said last as a sentence, and what to do where it is geoseg itself that is not found."""
+    """Return the last message of pip or uv, with advice if it is geoseg itself that was not found."""
     said = re.sub(r"^\s*(error|cause):\s*", "", sentence, flags=re.IGNORECASE).rstrip(".")
     advice = (
         ""
@@ -117,10 +117,10 @@ def _failure(sentence: str, version: str, source: Source) -> str:
 
 
 def make_environment(folder: Path, version: str, source: Source, listener: Listener) -> Program:
-    """Make the environment anew, and return its command.
+    """Make a new environment, and return its command.
 
-    ProgramError gives the reason of a failure; packages that were downloaded are kept by uv and pip, so that another
-    try is faster. What is not complete is removed, and the environment before is used again.
+    Raises ProgramError with the reason of a failure. uv and pip keep downloaded packages, so that another try is
+    faster. An incomplete environment is removed, and the previous one, if any, is restored.
     """
     if os.name != "posix":
         raise ProgramError("geoseg runs on Linux only, so far.")
@@ -130,7 +130,7 @@ def make_environment(folder: Path, version: str, source: Source, listener: Liste
     commands = steps(folder, version, source)
     folder.parent.mkdir(parents=True, exist_ok=True)
     before = folder.with_name(f"{folder.name}.before")
-    if folder.exists() and not before.exists():  # else QGIS ended in the middle, and only what is there is whole
+    if folder.exists() and not before.exists():  # else QGIS ended during an installation, and only `before` is complete
         folder.rename(before)
     shutil.rmtree(folder, ignore_errors=True)
     complete = False

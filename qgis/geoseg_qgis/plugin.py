@@ -1,4 +1,4 @@
-"""The plugin: a Processing provider, and an entry of the menu for setting it up."""
+"""The plugin: a Processing provider, and a menu entry to set it up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MENU = "geoseg"
 
 
 class GeosegPlugin:
-    """Adds the provider, and with a window also the entry of the menu."""
+    """Adds the provider and, if there is a window, the menu entry."""
 
     def __init__(self, iface: Any) -> None:  # noqa: ANN401 - PyQGIS has no types
         self._iface = iface
@@ -22,12 +22,12 @@ class GeosegPlugin:
         self._action: QAction | None = None
 
     def initProcessing(self) -> None:
-        """Add the provider; all that `qgis_process` asks for."""
+        """Add the provider; `qgis_process` calls nothing else."""
         self._provider = GeosegProvider()
         QgsApplication.processingRegistry().addProvider(self._provider)
 
     def initGui(self) -> None:
-        """Add the provider and the entry of the menu."""
+        """Add the provider and the menu entry."""
         self.initProcessing()
         self._action = QAction(QIcon(ICON), "Set up…", self._iface.mainWindow())
         self._action.triggered.connect(self._set_up)

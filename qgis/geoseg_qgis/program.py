@@ -1,4 +1,4 @@
-"""Find the geoseg command and its version. Needs no QGIS."""
+"""Find the geoseg command and its version. Does not need QGIS."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ VARIABLE = "GEOSEG_COMMAND"
 
 
 class ProgramError(Exception):
-    """The geoseg command cannot be used; the text is a sentence for the user, with what to do."""
+    """The geoseg command cannot be used; the text is a message for the user, with advice."""
 
     def __init__(self, found: str, advice: str = "") -> None:
         super().__init__(f"{found}{advice}")
         self.found = found if found.endswith(".") else f"{found}."
-        """What is wrong, without what to do: that is done in the dialog that shows this."""
+        """The problem without the advice, which the dialog that shows it makes superfluous."""
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,22 @@ class Program:
 
 
 def required_version() -> str:
-    """Return the version of geoseg that this plugin belongs to: its own."""
+    """Return the version of geoseg that this plugin needs: the plugin's own."""
     metadata = ConfigParser(interpolation=None)
     metadata.read(Path(__file__).with_name("metadata.txt"), encoding="utf-8")
     return metadata["general"]["version"]
 
 
 def command_in(environment: Path) -> Path:
-    """Return where the command is in a Python environment."""
+    """Return the path of the command in a Python environment."""
     return environment / "bin" / "geoseg"
 
 
 def find_program(chosen: str, environment: Path) -> Program:
-    """Return the command that the variable, the user, or else the plugin's own environment names; a folder is one.
+    """Return the command named by the environment variable or the user, or else that of the plugin's own environment.
 
-    ProgramError is raised if there is none, it does not start, or has another version than the plugin: the first two
-    numbers must be the same.
+    A folder is taken as a Python environment. Raises ProgramError if there is no command, it does not start, or its
+    version does not match the plugin's in the first two numbers.
     """
     named = os.environ.get(VARIABLE) or chosen
     path = Path(named).expanduser() if named else command_in(environment)
@@ -62,10 +62,10 @@ def find_program(chosen: str, environment: Path) -> Program:
     if not path.is_file():
         if named:
             raise ProgramError(
-                f"There is no file {path}", f"; choose the geoseg command in {MENU}, or let it make one."
+                f"There is no file {path}", f"; choose the geoseg command in {MENU}, or install geoseg there."
             )
         raise ProgramError(
-            "geoseg is not set up yet", f": choose {MENU} once, or, without a window, name its command in {VARIABLE}."
+            "geoseg is not set up yet", f": choose {MENU}, or, without a window, set {VARIABLE} to its command."
         )
     version = _version_of(path)
     if version.split(".")[:2] != required_version().split(".")[:2]:

@@ -22,17 +22,17 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication, QObject, pyqtSignal
 
 _ORDER = ("roads", "polygons", "classes", "confidence", "disagreement", "probabilities")
-"""Layers of a group from the top; of several with one name, the newest is above."""
+"""Layers of a group from top to bottom; of several with the same name, the newest is on top."""
 
 
 _SHOWN = 10
-"""Entries of a legend that QGIS shows; longer ones are closed at first."""
+"""Maximum number of legend entries that are shown at first; longer legends are collapsed."""
 
 
 class Placed(QgsProcessingLayerPostProcessorInterface):
     """Names and styles a layer once it is in the project, and moves it to a group."""
 
-    kept: list[Placed] = []  # noqa: RUF012 - QGIS calls them after Python would forget them
+    kept: list[Placed] = []  # noqa: RUF012 - QGIS calls them after Python would have deleted them
     """All that QGIS may still call."""
 
     def __init__(self, name: str, group: str) -> None:
@@ -59,7 +59,7 @@ class Placed(QgsProcessingLayerPostProcessorInterface):
             moved = node.clone()
             group.insertChildNode(group.children().index(below[0]) if below else -1, moved)
             node.parent().removeChildNode(node)
-            # QGIS has closed that of a palette of 256, and its panel at times those of layers between others.
+            # QGIS collapses legends of palettes with 256 entries, and sometimes those of layers moved between others.
             moved.setExpanded(False)
             moved.setExpanded(_length_of_legend(layer) <= _SHOWN)
         self.kept.remove(self)
@@ -78,7 +78,7 @@ def _length_of_legend(layer: QgsMapLayer) -> int:
 
 
 class _Reloading(QObject):
-    """Opens layers anew, in the main thread, to which they belong."""
+    """Reopens layers in the main thread, to which they belong."""
 
     wanted = pyqtSignal(list)
 
@@ -95,7 +95,7 @@ class _Reloading(QObject):
                 _warn(f"{layer.name()} is being edited, but its file was replaced: discard the edits.")
                 continue
             with _kept(Path(f"{_file_of(layer)}.aux.xml")):
-                layer.dataProvider().reloadData()  # connections that are kept open for other layers, too
+                layer.dataProvider().reloadData()  # also of connections that are kept open for other layers
             layer.setDataSource(layer.source(), layer.name(), layer.providerType(), QgsDataProvider.ProviderOptions())
             layer.loadDefaultStyle()  # another model may have other classes
             layer.triggerRepaint()
@@ -103,7 +103,7 @@ class _Reloading(QObject):
 
 @contextmanager
 def _kept(sidecar: Path) -> Iterator[None]:
-    """Undo what GDAL writes beside a new file when it closes the old one: statistics and class names of the old."""
+    """Restore the sidecar in which GDAL writes statistics and class names of the old file when it closes that."""
     before = sidecar.read_bytes() if sidecar.exists() else None
     yield
     if before is None:
@@ -125,7 +125,7 @@ def _reloading() -> _Reloading:
 
 
 def reload_layers(files: Iterable[Path]) -> None:
-    """Have the project show what is in files now: QGIS keeps a replaced file open, and draws what was in it."""
+    """Make the project show the current content of files: QGIS keeps replaced files open, and draws the old content."""
     _reloading().wanted.emit([os.path.realpath(path) for path in files])
 
 
@@ -135,7 +135,7 @@ def _file_of(layer: QgsMapLayer) -> str:
 
 
 def load_into(context: QgsProcessingContext, path: Path, name: str, group: str, layer: str = "") -> None:
-    """Have QGIS add a file to the project, if there is one, when the algorithm ends."""
+    """Let QGIS add a file to the open project, if any, when the algorithm ends."""
     project = context.project()
     if project is None:
         return
@@ -146,7 +146,7 @@ def load_into(context: QgsProcessingContext, path: Path, name: str, group: str, 
 
 
 def place_output(context: QgsProcessingContext, path: str, name: str, group: str) -> None:
-    """Have the layer of an output of the algorithm, if it is to be loaded, named, styled and grouped."""
+    """If an output of the algorithm is to be loaded, name, style and group its layer."""
     if context.willLoadLayerOnCompletion(path):
         context.layerToLoadOnCompletionDetails(path).setPostProcessor(Placed(name, group))
 

@@ -1,4 +1,4 @@
-"""Run a program, follow its progress, and stop it as Ctrl-C does. Needs no QGIS."""
+"""Run a program, follow its progress, and stop it as Ctrl-C does. Does not need QGIS."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from threading import Thread
 from typing import IO, Callable, Optional
 
 _OF_QGIS = ("PYTHONHOME", "PYTHONPATH", "GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_LIB", "PROJ_DATA")
-"""Variables by which QGIS finds its own libraries; other versions of these would break on them."""
+"""Variables that point to the libraries of QGIS, and break other versions of these."""
 _LOOK_S = 0.2
-"""Seconds between two looks at whether the user has cancelled."""
+"""Seconds between checks whether the user has cancelled."""
 _STOP = ((signal.SIGINT, 8.0), (signal.SIGTERM, 4.0), (signal.SIGKILL, 60.0))
-"""Signals to stop a program, and seconds to wait before the next; geoseg leaves within two seconds of the first."""
+"""Signals that stop a program, and seconds to wait before the next; geoseg ends within two seconds of the first."""
 _Line = tuple[bool, Optional[str]]
-"""Whether a line is of standard output, and the line, or None at the end."""
+"""Whether a line is from standard output, and the line; None at the end."""
 _SAYS = "geoseg: "
-"""How geoseg begins warnings and errors."""
+"""Prefix of geoseg's warnings and errors."""
 _OF_TERMINALS = "; press Ctrl-C "
-"""How the part of a sentence begins that is for people at a terminal."""
+"""Start of the part of a message that only applies to a terminal."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,24 @@ class Ending:
     code: int
     """Its exit code, or minus the number of the signal that ended it."""
     sentence: str
-    """The last thing that it said, without `geoseg: `; of a failed run, what is wrong."""
+    """Its last message, without `geoseg: `; if it failed, the error."""
     output: str
     """What it printed to standard output."""
     files: tuple[Path, ...]
-    """Existing files whose paths it printed, in that order."""
+    """Existing files whose paths it printed, in the order printed."""
     cancelled: bool
 
 
 @dataclass(frozen=True)
 class Listener:
-    """What a run tells, in the thread that runs it."""
+    """Callbacks of a run, called in its thread."""
 
     say: Callable[[str], None]
     """Called with each line."""
     warn: Callable[[str], None]
     """Called with each warning."""
     progress: Callable[[str, float | None], None]
-    """Called with the item and the per cent that are done, None if that is not known."""
+    """Called with the item and the percentage done, None if unknown."""
     is_cancelled: Callable[[], bool]
 
 
@@ -109,7 +109,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 class _Story:
-    """Passes on what a program prints, and keeps its last sentence: only the end shows whether that is an error."""
+    """Passes on the output of a program, but holds back the last message: the exit code shows if it is an error."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -143,7 +143,7 @@ class _Story:
             self._sentence = None
 
     def end(self, code: int, *, cancelled: bool) -> Ending:
-        """Return the ending; a sentence kept back is a warning if all went well."""
+        """Return the ending; if the program succeeded, the message held back is a warning."""
         sentence = self._last if self._sentence is None else self._sentence
         if code == 0:
             self._pass_on()

@@ -1,4 +1,4 @@
-"""Layers of the project as files that geoseg can open."""
+"""Turn layers of the project into files that geoseg can open."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from qgis.core import (
 )
 
 _MOST_PIXELS = 400_000_000
-"""Largest extent to write: more is asked of a server by mistake only."""
+"""Largest extent to write; a larger one is most likely a mistake, and a burden on the server."""
 
 
 def file_of(layer: QgsMapLayer) -> str | None:
-    """Return what geoseg opens for a raster layer, or None if it is no file but, say, tiles of a server.
+    """Return the path or name that geoseg opens for a raster layer; None if it is not a file, as with web tiles.
 
-    QgsProcessingException is raised if the project places the layer elsewhere than its file does.
+    Raises QgsProcessingException if the layer's CRS in the project is not that in its file.
     """
     if layer.providerType() != "gdal":
         return None
@@ -42,13 +42,14 @@ def file_of(layer: QgsMapLayer) -> str | None:
 
 
 def vector_file_of(layer: QgsMapLayer) -> str:
-    """Return the file of a vector layer; QgsProcessingException is raised if that is not what the project shows."""
+    """Return the file of a vector layer; raises QgsProcessingException if the project shows other features or CRS."""
     parts = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source())
     path = parts.get("path", "")
     several = len(layer.dataProvider().subLayers()) > 1 and parts.get("layerName") not in (None, "", "edges")
     if layer.providerType() != "ogr" or not path or several or layer.subsetString():
         raise QgsProcessingException(
-            f"{layer.name()} is not a whole file; save it first with Export ▸ Save Features As…, and choose that."
+            f"{layer.name()} is filtered, or not a file with one layer; save it with Export ▸ Save Features As…, and "
+            "choose the new file."
         )
     if layer.isModified():
         raise QgsProcessingException(
@@ -67,18 +68,18 @@ def _check_crs(layer: QgsMapLayer, own: QgsCoordinateReferenceSystem) -> None:
 
 
 def _named(crs: QgsCoordinateReferenceSystem) -> str:
-    """Return the code of a CRS, or that it has none."""
+    """Return the code of a CRS, or “missing”."""
     short = QgsCoordinateReferenceSystem.ShortString
     return crs.userFriendlyIdentifier(short) if crs.isValid() else "missing"
 
 
 @dataclass(frozen=True)
 class Written:
-    """An extent of a layer, to be written to a file in another thread than the layer's."""
+    """An extent of a layer, to be written to a file in a thread other than the layer's."""
 
     name: str
     digest: str
-    """Of the layer's source and of the grid: the same extent has the same file name, so that a run can resume."""
+    """Hash of the layer's source and the grid: the same extent has the same file name, so that a run can resume."""
     pipe: QgsRasterPipe
     crs: QgsCoordinateReferenceSystem
     extent: QgsRectangle
@@ -86,7 +87,7 @@ class Written:
     height: int
 
     def write(self, folder: Path, feedback: QgsProcessingFeedback) -> Path:
-        """Write the extent to a GeoTIFF in `folder`, if it is not there; return its path."""
+        """Write the extent to a GeoTIFF in `folder`, unless it exists; return its path."""
         path = folder / f"{self.name}_{self.digest}.tif"
         if path.exists():
             feedback.pushInfo(f"{path} was written earlier and is used again.")
@@ -111,7 +112,7 @@ class Written:
 
 
 def extent_of(layer: QgsRasterLayer, extent: QgsRectangle, pixel_m: float) -> Written:
-    """Plan to write what a layer has in an extent, in its CRS, with pixels of `pixel_m` on the ground."""
+    """Plan to write an extent of a layer, in its CRS, with pixels of `pixel_m` metres on the ground."""
     if not layer.extent().isEmpty():  # beyond its own extent, QGIS would write zeros
         extent = extent.intersect(layer.extent())
     if extent.isEmpty():

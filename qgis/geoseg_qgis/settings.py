@@ -1,4 +1,4 @@
-"""What the user has set, in QGIS's settings, which `qgis_process` reads too."""
+"""The user's choices, kept in QGIS's settings, which `qgis_process` also reads."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _COMMAND, _FOLDER, _OFFLINE = "geoseg/command", "geoseg/folder", "geoseg/offline
 
 
 def environment_folder() -> Path:
-    """Return where the plugin's own environment is: outside the plugin, which updates remove."""
+    """Return the folder of the plugin's own environment: outside the plugin's folder, which updates replace."""
     return Path(QgsApplication.qgisSettingsDirPath()) / "geoseg" / "environment"
 
 
 def chosen_command() -> str:
-    """Return the command that the user points at; empty for the plugin's own environment."""
+    """Return the command chosen by the user; empty for the plugin's own environment."""
     return str(QgsSettings().value(_COMMAND, "") or "")
 
 
 def choose_command(path: str) -> None:
-    """Keep the command that the user points at; empty for the plugin's own environment."""
+    """Store the command chosen by the user; empty for the plugin's own environment."""
     QgsSettings().setValue(_COMMAND, path)
 
 
@@ -34,7 +34,7 @@ def chosen_source() -> Source:
 
 
 def choose_source(source: Source) -> None:
-    """Keep where packages come from."""
+    """Store where packages come from."""
     QgsSettings().setValue(_FOLDER, "" if source.folder is None else str(source.folder))
     QgsSettings().setValue(_OFFLINE, source.offline)
 

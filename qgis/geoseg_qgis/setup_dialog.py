@@ -1,4 +1,4 @@
-"""The dialog that makes geoseg's environment, or takes a command that the user has."""
+"""The dialog that installs geoseg, or chooses an existing installation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .settings import (
 
 
 class Making(QThread):
-    """Makes the environment while the dialog stays usable."""
+    """Makes the environment in the background; the dialog stays responsive."""
 
     said = pyqtSignal(str)
     made = pyqtSignal(str)
@@ -71,7 +71,7 @@ class Making(QThread):
 
 
 class SetupDialog(QDialog):
-    """Asks before anything is installed; accepted once there is a geoseg that runs."""
+    """Asks before anything is installed; accepted once a geoseg command works."""
 
     def __init__(self, parent: QWidget | None = None, reason: str = "") -> None:
         super().__init__(parent)
@@ -79,10 +79,10 @@ class SetupDialog(QDialog):
         self.setMinimumWidth(620)
         self._making: Making | None = None
         self._own = QRadioButton(f"Install geoseg {required_version()} for this plugin")
-        self._other = QRadioButton("Use a geoseg that I have")
+        self._other = QRadioButton("Use an existing installation of geoseg")
         self._install, self._command = self._install_box(), QgsFileWidget()
         self._command.setFilePath(chosen_command())
-        self._command.setDialogTitle("The file geoseg, in the folder bin of a Python environment")
+        self._command.setDialogTitle("The file bin/geoseg of a Python environment")
         (self._other if chosen_command() else self._own).setChecked(True)
         self._state = QLabel(reason or _describe_current())
         self._state.setWordWrap(True)
@@ -119,8 +119,8 @@ class SetupDialog(QDialog):
         self._folder.setStorageMode(QgsFileWidget.GetDirectory)
         self._folder.lineEdit().setPlaceholderText("Empty: all from the package index")
         self._folder.setToolTip(
-            "The folder of geoseg's repository, which holds pyproject.toml; or one of wheels (.whl), "
-            "which are used before those of the package index."
+            "The folder of geoseg's repository, which holds pyproject.toml; or a folder of wheels (.whl), "
+            "which are preferred to those of the package index."
         )
         self._offline = QCheckBox("Download nothing: the folder has wheels of all packages")
         source = chosen_source()
@@ -155,7 +155,7 @@ class SetupDialog(QDialog):
     def _use(self, path: str) -> None:
         try:
             if not path:
-                raise ProgramError("Choose the file geoseg, in the folder bin of a Python environment.")
+                raise ProgramError("Choose a Python environment, or the file geoseg in its folder bin.")
             find_program(path, environment_folder())
         except ProgramError as error:
             self._tell(error.found)
@@ -175,12 +175,12 @@ class SetupDialog(QDialog):
         self._go.setText("Try again")
 
     def _tell(self, sentence: str) -> None:
-        """Show a sentence, and make room for it."""
+        """Show a message, and make room for it."""
         self._state.setText(sentence)
         self._fit()
 
     def _fit(self) -> None:
-        """Grow to the height of all texts, which would be squeezed otherwise."""
+        """Grow to the height of all texts, which would otherwise be cut off."""
         self.layout().activate()
         self.resize(self.width(), max(self.height(), self.layout().heightForWidth(self.width())))
 
@@ -207,7 +207,7 @@ class SetupDialog(QDialog):
             self._making.cancel()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Cancel what is going on instead of closing over it."""
+        """Cancel a running installation instead of closing the dialog."""
         if self._making is not None:
             self._making.cancel()
             event.ignore()

@@ -142,7 +142,7 @@ def test_what_a_run_would_not_see_is_refused(qgis, tmp_path, samples):
     told = silent.script("refused.py", samples / "coast_roads.geojson")
     assert told["begun"] == ""
     assert "my roads has edits that are not in its file" in told["edited"]
-    assert "sketch is not a whole file; save it first" in told["sketch"]
+    assert "sketch is filtered, or not a file with one layer; save it" in told["sketch"]
     assert "The folder /proc/none/maps cannot be created (" in told["folder"]
 
 
@@ -159,8 +159,8 @@ def test_errors_name_the_fields_of_options(qgis, tmp_path, samples):
     failing = replace(qgis, variables={"GEOSEG_COMMAND": str(program)})
     said = failing.run("geoseg:predict", INPUT=samples / "coast.tif", FOLDER="/proc/none/maps", expect=1)
     assert (
-        "--offline. In the dialog, --output is “Folder for the results”, --no-roads is no “Trace the road network”, "
-        "--overwrite is “Replace existing results”." in said
+        "--offline. In the dialog, --output is “Folder for the results”, --no-roads is “Trace the road network” "
+        "unticked, --overwrite is “Replace existing results”." in said
     )
     assert "with --bands. In the dialog, --bands is “Bands for the model, such as 3,2,1”." in said
     assert "Traceback" not in said

@@ -1,4 +1,4 @@
-"""What all algorithms have in common: they run one geoseg command, and end as it does."""
+"""Base of all algorithms: each runs one geoseg command, and fails if the command fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .options import Choice, Flag, Number, Option, arguments_of
 Parameters = dict[str, Any]
 _FLAG = re.compile(r"--[a-z][a-z-]*[a-z]")
 _OTHER_FIELDS = {"FOLDER": "--output", "OUTPUT": "--output", "AOI": "--aoi"}
-"""Fields that are options of commands, but none of `OPTIONS`."""
+"""Fields for options that are not in `OPTIONS`."""
 
 
 class GeosegAlgorithm(QgsProcessingAlgorithm):
@@ -40,7 +40,7 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
     SUMMARY = ""
     """Text of the dialog's side panel."""
     OPTIONS: tuple[Option, ...] = ()
-    """Options of the command that are fields of the dialog."""
+    """Options of the command that have a field in the dialog."""
 
     def name(self) -> str:
         """Return the second part of the id, as in `geoseg:predict`."""
@@ -55,7 +55,7 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
         return self.SUMMARY
 
     def createInstance(self) -> GeosegAlgorithm:
-        """Return a new one, for a run."""
+        """Return a new instance for a run."""
         return type(self)()
 
     def icon(self) -> QIcon:
@@ -72,17 +72,17 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
             self.addParameter(option.definition())
 
     def checkParameterValues(self, parameters: Parameters, context: QgsProcessingContext) -> tuple[bool, str]:
-        """Check the fields, and offer to set geoseg up where there is a window and it is not."""
+        """Check the fields; if geoseg is not set up and there is a window, offer to set it up."""
         valid, reason = super().checkParameterValues(parameters, context)
         return (valid, reason) if not valid else self._set_up()
 
     def optionArguments(self, parameters: Parameters, context: QgsProcessingContext) -> list[str]:
-        """Return the options as given to the command."""
+        """Return the options as arguments of the command."""
         values = {option.name: self._read(option, parameters, context) for option in self.OPTIONS}
         return arguments_of(self.OPTIONS, values)
 
     def inputRaster(self, parameters: Parameters, context: QgsProcessingContext) -> QgsRasterLayer:
-        """Return the layer INPUT; QgsProcessingException if it is no raster."""
+        """Return the layer INPUT; QgsProcessingException if it is not a raster."""
         layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
         if layer is None:
             raise QgsProcessingException(self.invalidRasterError(parameters, "INPUT"))
@@ -91,7 +91,7 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
     def resultsFolder(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Path:
-        """Return the folder for the results; warn of one that QGIS will remove."""
+        """Return the folder for the results; warn if it is one that QGIS will remove."""
         folder = self.parameterAsString(parameters, "FOLDER", context)
         if folder.startswith(QgsProcessingUtils.tempFolder()):
             feedback.pushWarning(
@@ -101,7 +101,7 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
         return Path(folder)
 
     def runCommand(self, arguments: Sequence[str], feedback: QgsProcessingFeedback) -> Ending:
-        """Run geoseg; a failure raises QgsProcessingException with its own sentence."""
+        """Run geoseg; a failure raises QgsProcessingException with geoseg's message."""
         try:
             program = current_program()
         except ProgramError as error:
@@ -111,7 +111,7 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
         feedback.pushCommandInfo(shlex.join(command))
         ending = run(command, _listener(feedback, self._fields_in))
         if ending.code and ending.cancelled:
-            raise QgsProcessingException("Stopped. Start it again with the same settings and folder, and it resumes.")
+            raise QgsProcessingException("Stopped. To resume, run it again with the same settings and folder.")
         if ending.code:
             sentence = ending.sentence or f"geoseg ended with exit code {ending.code}."
             raise QgsProcessingException(sentence + self._fields_in(sentence))
@@ -119,13 +119,13 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
         return ending
 
     def _fields_in(self, sentence: str) -> str:
-        """Return which fields the options in a sentence are, as sentences of geoseg name options."""
+        """Return a sentence on which fields set the options that a message of geoseg names."""
         labels = {option.flag: option.label for option in self.OPTIONS}
         for definition in self.parameterDefinitions():
             if definition.name() in _OTHER_FIELDS:
                 labels[_OTHER_FIELDS[definition.name()]] = definition.description()
         flags = [flag for flag in dict.fromkeys(_FLAG.findall(sentence)) if flag in labels]
-        fields = ", ".join(f"{flag} is {'no ' * flag.startswith('--no-')}“{labels[flag]}”" for flag in flags)
+        fields = ", ".join(f"{flag} is “{labels[flag]}”{' unticked' * flag.startswith('--no-')}" for flag in flags)
         return f" In the dialog, {fields}." if fields else ""
 
     def _read(self, option: Option, parameters: Parameters, context: QgsProcessingContext) -> object:
@@ -148,7 +148,7 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
             from qgis.utils import iface
 
             if iface is None or QThread.currentThread() != QCoreApplication.instance().thread():
-                return True, ""  # the run itself ends with this sentence
+                return True, ""  # the run itself ends with this message
             from ..setup_dialog import SetupDialog
 
             if not SetupDialog(iface.mainWindow(), error.found).exec_():
@@ -157,7 +157,7 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
 
 
 def is_empty(value: Any) -> bool:  # noqa: ANN401 - of any parameter
-    """Return whether the value of a parameter says that there is none."""
+    """Return whether a parameter has no value."""
     return value is None or value == "" or (isinstance(value, QVariant) and value.isNull())
 
 
@@ -172,12 +172,12 @@ def make_folder(folder: Path) -> None:
 
 
 def result_of(ending: Ending, suffix: str) -> Path:
-    """Return the first file that a run named and whose name ends so; QgsProcessingException if there is none."""
+    """Return the first file reported by a run with this suffix; QgsProcessingException if there is none."""
     for path in ending.files:
         if path.name.endswith(suffix):
             return path
     raise QgsProcessingException(
-        f"geoseg named no file that ends in {suffix}, so nothing is loaded: take -q out of the other options."
+        f"geoseg reported no file that ends in {suffix}, so nothing is loaded; remove -q from the other options."
     )
 
 
@@ -192,7 +192,7 @@ def _listener(feedback: QgsProcessingFeedback, fields_in: Callable[[str], str]) 
         feedback.pushConsoleInfo(keep_columns(line))
 
     def is_cancelled() -> bool:
-        if QThread.currentThread() == QCoreApplication.instance().thread():  # of a batch, which would freeze the window
+        if QThread.currentThread() == QCoreApplication.instance().thread():  # in a batch, which would freeze the window
             QCoreApplication.processEvents()
         return bool(feedback.isCanceled())
 

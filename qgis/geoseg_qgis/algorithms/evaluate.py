@@ -19,7 +19,7 @@ from .options import OVERWRITE, Text, Texts, more
 
 
 class Evaluate(GeosegAlgorithm):
-    """Compares a prediction with a reference, and writes a report."""
+    """Scores a prediction against a reference, and writes a report."""
 
     COMMAND: tuple[str, ...] = ()
 
@@ -43,7 +43,7 @@ class Evaluate(GeosegAlgorithm):
     def prepareAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
-        """Look at the layers, which belong to the main thread."""
+        """Read the layers here, in the main thread, to which they belong."""
         self._sources = [self.source(parameters, name, context) for name in ("PREDICTED", "REFERENCE")]
         return True
 
@@ -64,17 +64,18 @@ class EvaluateClasses(Evaluate):
     ID = "evaluate"
     TITLE = "Score classes"
     SUMMARY = (
-        "Compares a class raster with a reference raster: accuracy, IoU and F1 of each class, a confusion matrix, as a "
-        "report and as JSON. The grids may differ: the reference is read at the pixel centres of the prediction."
+        "Scores a class raster against a reference raster: accuracy, IoU and F1 of each class, and a confusion matrix, "
+        "in a report and a JSON file. The grids may differ: the reference is sampled at the pixel centres of the "
+        "prediction."
     )
     COMMAND = ("rasters",)
     OPTIONS = (
-        Texts("IGNORE", "--ignore", "Reference classes to leave out", "By name or id."),
-        Text("CLASS", "--class", "Compare one class only", "NAME, or NAME=VALUE."),
+        Texts("IGNORE", "--ignore", "Reference classes to exclude", "Names or ids."),
+        Text("CLASS", "--class", "Score one class only", "NAME, or NAME=VALUE if its reference value differs."),
         Text(
             "ERODE",
             "--erode",
-            "Leave out pixels this near to another class: pixels, or metres as in 1.5m",
+            "Exclude pixels within this distance of another class: pixels, or metres as in 1.5m",
             advanced=True,
         ),
         Text(

@@ -22,12 +22,12 @@ class EvaluateRoads(Evaluate):
     ID = "evaluateroads"
     TITLE = "Score a road network"
     SUMMARY = (
-        "Compares a road network with a reference network: completeness, correctness, shortest paths and junctions, as "
-        "a report and as JSON, with maps of what was missed and what is wrong. Any CRS; distances are in metres."
+        "Scores a road network against a reference network: completeness, correctness, shortest paths and junctions, "
+        "in a report and a JSON file, with a map of missed and false roads. Any CRS; distances are in metres."
     )
     COMMAND = ("roads",)
     OPTIONS = (
-        Number("BUFFER", "--buffer", "Metres within which a line counts", low=0.001, default=3),
+        Number("BUFFER", "--buffer", "Distance within which lines match, in metres", low=0.001, default=3),
         Number("RELAX", "--relax", "Tolerance of relaxed scores, in metres", low=0.001, default=3, advanced=True),
         more("evaluate roads"),
         OVERWRITE,

@@ -10,17 +10,17 @@ from .base import GeosegAlgorithm, Parameters
 
 
 class FromRaster(GeosegAlgorithm):
-    """Runs a command whose result is one layer, made of one raster file."""
+    """Runs a command that makes one layer from one raster file."""
 
     COMMAND: tuple[str, ...] = ()
-    """The command, before the raster."""
+    """Words of the command before the raster."""
     LAYER = ""
-    """Name of the result in its group; empty: that of QGIS, in no group."""
+    """Name of the result in its group; empty: the name that QGIS gives it, in no group."""
 
     def prepareAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
-        """Look at the layer, which belongs to the main thread."""
+        """Read the layer here, in the main thread, to which it belongs."""
         layer = self.inputRaster(parameters, context)
         source = file_of(layer)
         if source is None:
@@ -31,7 +31,7 @@ class FromRaster(GeosegAlgorithm):
     def processAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Parameters:
-        """Run the command, and have its layer named, styled and grouped."""
+        """Run the command; its layer is named, styled and grouped when it is loaded."""
         output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         options = self.optionArguments(parameters, context)
         self.runCommand([*self.COMMAND, self._source, *self.target(output), *options], feedback)
@@ -40,5 +40,5 @@ class FromRaster(GeosegAlgorithm):
         return {"OUTPUT": output}
 
     def target(self, output: str) -> list[str]:
-        """Return how the command is told where to write."""
+        """Return the arguments that name the file to write."""
         return ["-o", output]

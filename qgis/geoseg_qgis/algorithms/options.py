@@ -1,4 +1,4 @@
-"""Options of a geoseg command as parameters of an algorithm, and back."""
+"""Options of a geoseg command as parameters of an algorithm, and their values as arguments."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from ..texts import split_at_commas
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a command. What the user leaves empty is not given to the command, which has its own default."""
+    """An option of a command. A field left empty is not passed to the command, which then uses its default."""
 
     name: str
-    """Of the parameter, in capitals."""
+    """Name of the parameter, in capitals."""
     flag: str
-    """Of the command, such as `--gsd`."""
+    """Option of the command, such as `--gsd`."""
     label: str
-    """In the dialog."""
+    """Label in the dialog."""
     help: str = ""
     """Tooltip of the field."""
     advanced: bool = False
     """Whether the dialog hides it at first."""
 
     def definition(self) -> QgsProcessingParameterDefinition:
-        """Return the parameter; its help names the option, since sentences of errors do."""
+        """Return the parameter; its help names the option, since error messages do."""
         made = self._parameter()
         made.setHelp(f"{self.help} ({self.flag})".strip())
         if self.advanced:
@@ -44,7 +44,7 @@ class Option:
         return made
 
     def arguments(self, value: Any) -> list[str]:  # noqa: ANN401 - of any parameter
-        """Return the option as given to the command, for the value of its parameter."""
+        """Return the arguments for the value of the parameter."""
         return [] if value is None or value == "" else [f"{self.flag}={value}"]
 
     def _parameter(self) -> QgsProcessingParameterDefinition:
@@ -52,12 +52,12 @@ class Option:
 
 
 class Text(Option):
-    """A text that the command reads itself."""
+    """A text that is passed to the command unchanged."""
 
 
 @dataclass(frozen=True)
 class Texts(Option):
-    """Texts with commas between them, for an option that is repeated; those within brackets and quotes are theirs."""
+    """Comma-separated texts for a repeatable option; commas within brackets or quotes do not separate."""
 
     def arguments(self, value: Any) -> list[str]:  # noqa: ANN401
         """Return the option once for each text."""
@@ -92,13 +92,13 @@ class Number(Option):
 
 @dataclass(frozen=True)
 class Flag(Option):
-    """A box to tick; a `flag` that begins with `--no-` is given if the box is not ticked."""
+    """A tick box; a `flag` that begins with `--no-` is passed if the box is not ticked."""
 
     def _parameter(self) -> QgsProcessingParameterDefinition:
         return QgsProcessingParameterBoolean(self.name, self.label, defaultValue=self._is_negative)
 
     def arguments(self, value: Any) -> list[str]:  # noqa: ANN401
-        """Return the flag if it is to be given."""
+        """Return the flag if it applies."""
         ticked = self._is_negative if value is None else bool(value)
         return [self.flag] if ticked != self._is_negative else []
 
@@ -109,7 +109,7 @@ class Flag(Option):
 
 @dataclass(frozen=True)
 class Choice(Option):
-    """One of several words."""
+    """One of several values."""
 
     choices: tuple[str, ...] = ()
     default: str = ""
@@ -132,14 +132,14 @@ class File(Option):
 
 @dataclass(frozen=True)
 class More(Option):
-    """Other options, as one would type them."""
+    """Other options, as typed on the command line."""
 
     def arguments(self, value: Any) -> list[str]:  # noqa: ANN401
-        """Return the words; quotation marks keep words together."""
+        """Return the words; quotation marks group words."""
         try:
             return shlex.split(value or "")
         except ValueError as error:
-            raise QgsProcessingException(f"{self.label}: {value!r} has a quotation mark too many.") from error
+            raise QgsProcessingException(f"{self.label}: {value!r} has an unmatched quotation mark.") from error
 
 
 OVERWRITE = Flag("OVERWRITE", "--overwrite", "Replace existing results")
@@ -148,7 +148,7 @@ MODEL = (
         "MODEL",
         "--model",
         "Model",
-        "A model that comes with geoseg: aerial maps buildings, land, roads, vegetation and water; roads only roads.",
+        "Shipped with geoseg: aerial maps buildings, land, roads, vegetation and water; roads maps roads only.",
         choices=("aerial", "roads"),
         default="aerial",
     ),
@@ -162,15 +162,15 @@ def more(command: str) -> More:
         "MORE",
         f"geoseg {command} --help",
         "Other options",
-        "As typed on a command line; the command's help lists them.",
+        "As on the command line; the command's help lists them.",
         advanced=True,
     )
 
 
 def arguments_of(options: tuple[Option, ...], values: Mapping[str, Any]) -> list[str]:
-    """Return all options as given to the command.
+    """Return all options as arguments of the command.
 
-    Your own model replaces the choice of one that comes with geoseg, and without roads there is no format of them.
+    A model file replaces the shipped model; without roads, their format is left out.
     """
     unused = {"MODEL": values.get("BUNDLE"), "FORMAT": values.get("ROADS") is False}
     given = {**values, **{name: None for name, is_unused in unused.items() if is_unused}}

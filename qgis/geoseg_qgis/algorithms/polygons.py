@@ -23,8 +23,8 @@ class Polygons(FromRaster):
     OPTIONS = (
         Texts("CLASSES", "--class", "Classes to keep, such as building, water", "Names or ids; empty: all."),
         Number("MIN_AREA", "--min-area", "Merge areas smaller than this, in m²"),
-        Number("SIMPLIFY", "--simplify", "Simplify borders by, in metres", "1.5 pixels remove the stair steps."),
-        Texts("REGULARISE", "--regularise", "Only these classes, with right angles", "As for buildings."),
+        Number("SIMPLIFY", "--simplify", "Simplification tolerance, in metres", "1.5 pixels remove the stair steps."),
+        Texts("REGULARISE", "--regularise", "Only these classes, with right angles", "Suits buildings."),
         more("polygons"),
         OVERWRITE,
     )

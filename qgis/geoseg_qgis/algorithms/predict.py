@@ -42,9 +42,9 @@ class Predict(GeosegAlgorithm):
     SUMMARY = (
         "Maps buildings, land, roads, vegetation and water in an aerial or satellite image (red, green, blue; pixels "
         "of up to 4 m; 1 m or finer is best), and traces its road network.\n\n"
-        "The image is a layer of the project. Tiles of a server and other layers that are not files need an extent and "
-        "a pixel size: that part is written to the folder first.\n\n"
-        "Cancel stops within seconds; the same settings and folder resume a cancelled run."
+        "For web tiles and other layers that are not files, also give an extent and a pixel size: the image in the "
+        "extent is saved as a GeoTIFF in the results folder, and then mapped.\n\n"
+        "Cancel stops within seconds. To resume, run it again with the same settings and folder."
     )
     OPTIONS = (
         *MODEL,
@@ -55,11 +55,11 @@ class Predict(GeosegAlgorithm):
         ),
         Flag("CONFIDENCE", "--confidence", "Also write the probability of the winning class"),
         Flag("PROBABILITIES", "--probabilities", "Also write the probability of every class"),
-        Flag("REPORT", "--report", "Also write a report", "One HTML page of pictures and tables, which opens offline."),
+        Flag("REPORT", "--report", "Also write a report", "One HTML page with pictures and tables, for offline use."),
         Text("BANDS", "--bands", "Bands for the model, such as 3,2,1", "Empty: as the file describes them."),
         Number(
-            "MIN_CONFIDENCE", "--min-confidence", "Unknown if less probable than",
-            "Gives pixels whose class is less probable the class unknown. 0 to 1; empty: none.", high=1,
+            "MIN_CONFIDENCE", "--min-confidence", "Mark as unknown below this probability",
+            "Pixels whose class is less probable than this, from 0 to 1, become unknown. Empty: none.", high=1,
         ),
         Number("GSD", "--gsd", "Pixel size to predict at, in metres", "Empty: the model's.", advanced=True, low=0.001),
         Flag("MATCH_INPUT", "--match-input", "Write rasters on the scene's pixel grid", advanced=True),
@@ -68,8 +68,8 @@ class Predict(GeosegAlgorithm):
             "TTA", "--tta", "Average over orientations", "4 or 8 times as slow, and somewhat better.", advanced=True,
             choices=("none", "flips", "d4"), default="none",
         ),
-        Text("NODATA", "--nodata", "Values without data that the file does not declare", advanced=True),
-        Text("STRETCH", "--stretch", "Values or percentiles that become black and white", advanced=True),
+        Text("NODATA", "--nodata", "Nodata values that the file does not declare", advanced=True),
+        Text("STRETCH", "--stretch", "Stretch: values LOW,HIGH, or percentiles such as p2,p98", advanced=True),
         more("predict"),
         OVERWRITE,
     )  # fmt: skip
@@ -92,7 +92,7 @@ class Predict(GeosegAlgorithm):
             maxValue=100,
         )
         pixel.setHelp(
-            "For layers that are not files: tiles of a server have no pixel size of their own. 0.3 to 1 is best."
+            "For layers that are not files: web tiles have no pixel size of their own. 0.3 to 1 m suits the models."
         )
         self.addParameter(pixel)
         self.addOptions()
@@ -107,7 +107,7 @@ class Predict(GeosegAlgorithm):
     def prepareAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
-        """Look at the layers, which belong to the main thread."""
+        """Read the layers here, in the main thread, to which they belong."""
         layer = self.inputRaster(parameters, context)
         self._scene: str | Written | None = file_of(layer)
         self._area: QgsVectorLayer | None = None
@@ -143,7 +143,7 @@ class Predict(GeosegAlgorithm):
     def processAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Parameters:
-        """Run `geoseg predict`, and have its results loaded."""
+        """Run `geoseg predict`, and load its results."""
         folder = self.resultsFolder(parameters, context, feedback)
         scene = self._scene
         if isinstance(scene, Written):
@@ -167,7 +167,7 @@ class Predict(GeosegAlgorithm):
 
 
 def _write_area(area: QgsVectorLayer, context: QgsProcessingContext) -> str:
-    """Write polygons to a file for `--aoi`; runs recognise an area by its shape, not by this file."""
+    """Write polygons to a file for `--aoi`; a run resumes if the polygons are the same, whatever the file."""
     path = QgsProcessingUtils.generateTempFilename("area.gpkg")
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName = "GPKG"

@@ -21,7 +21,7 @@ class Resize(FromRaster):
     COMMAND = ("resize",)
     OPTIONS = (
         Number("GSD", "--gsd", "Pixel size, in metres on the ground"),
-        Number("SCALE", "--scale", "Scale", "New pixels for each old one, along a side."),
+        Number("SCALE", "--scale", "Scale", "New pixels per old pixel, along each side."),
         Text("SIZE", "--size", "Width and height, such as 1024x768", "In pixels."),
         Flag("LABELS", "--labels", "The values are class ids"),
         more("resize"),
@@ -35,5 +35,5 @@ class Resize(FromRaster):
         self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", "Resized raster"))
 
     def target(self, output: str) -> list[str]:
-        """Return the file to write, which has no option of its own."""
+        """Return the file to write: an argument, not an option."""
         return [output]

@@ -20,13 +20,13 @@ class Roads(FromRaster):
     TITLE = "Trace a road network"
     SUMMARY = (
         "Traces the centrelines of roads in a class raster or in a raster of probabilities, with the width of each "
-        "road. Rasters that geoseg wrote record what they hold; for others, give the class of roads or a threshold."
+        "road. Rasters written by geoseg record what their values mean; for others, give the road class or a threshold."
     )
     COMMAND = ("roads",)
     LAYER = "roads"
     OPTIONS = (
-        Number("CLASS", "--class", "Class id of roads, of a class raster", high=255, integer=True),
-        Number("THRESHOLD", "--threshold", "Lowest probability of a road", "Of a raster of probabilities.", high=1),
+        Number("CLASS", "--class", "Class id of roads (class rasters)", high=255, integer=True),
+        Number("THRESHOLD", "--threshold", "Lowest probability of a road pixel", "For probability rasters.", high=1),
         Number("BAND", "--band", "Band to read", "Empty: the band named road, or the only one.", low=1, integer=True),
         more("roads"),
         OVERWRITE,

@@ -18,7 +18,7 @@ from .base import GeosegAlgorithm, Parameters, make_folder, result_of
 from .options import Texts, more
 
 _RECIPE = "recipe_to_run.toml"
-"""Not `recipe.toml`, in which geoseg records what was run."""
+"""Not `recipe.toml`, where geoseg records the recipe of the run."""
 _ORIGIN = "# From the images in "
 
 
@@ -34,7 +34,7 @@ class Train(GeosegAlgorithm):
         "started again with the same settings and folder."
     )
     OPTIONS = (
-        Texts("SET", "--set", "Changes, such as schedule.epochs=20", "Values of the recipe, with commas between."),
+        Texts("SET", "--set", "Changes, such as schedule.epochs=20", "Recipe values, separated by commas."),
         more("train"),
     )
 
