@@ -1,4 +1,4 @@
-"""The tutorial notebook runs from its first cell to its last, and shows what it speaks of."""
+"""The tutorial notebook runs from its first cell to its last, and shows its results."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_tutorial(tmp_path):
-    """Every cell runs; three pictures are drawn, and an edited network is written."""
+    """Every cell runs; two pictures are drawn, and an edited network is written."""
     notebook = nbformat.read(DOCS / "tutorial.ipynb", as_version=4)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": DOCS}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
