@@ -1,6 +1,6 @@
 """Compile the tracer ahead of its first use."""
 
-import resource
+import sys
 
 from geoseg.compilation import Compilation, compile_ahead
 
@@ -28,7 +28,10 @@ def prepare_tracer() -> Compilation:
 
     Use it as a context, and `wait` before tracing. It costs milliseconds where nothing is to be compiled.
     """
-    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
-        # Numba's first call imports it, and OpenBLAS, loaded when `ulimit -v` leaves too little, tries for ever.
-        import scipy.linalg  # noqa: F401
+    if sys.platform != "win32":
+        import resource
+
+        if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+            # Numba's first call imports it, and OpenBLAS, loaded when `ulimit -v` leaves too little, tries for ever.
+            import scipy.linalg  # noqa: F401
     return compile_ahead("geoseg.roads", _GROUPS)

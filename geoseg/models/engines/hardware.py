@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 _SHARES: list[int] = []
 """Of this process, one for each thread that has set one."""
 _MOST_STREAMS = 4
@@ -19,7 +21,8 @@ _CAPABILITY_MAJOR = 75
 """`CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR` of the CUDA driver API."""
 _M_ARENA_MAX = -8
 """Option of glibc's `mallopt`."""
-_PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
+_OWN_GROUPS, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+"""Names of this process's control groups, and the folder of all; only Linux has them."""
 _BFLOAT16_SINCE = 8
 """Compute capability of Ampere, the first with bfloat16 arithmetic."""
 
@@ -44,7 +47,8 @@ class Gpus:
 
 def count_cores() -> int:
     """Count the cores that this process may use, which may be fewer than the machine has."""
-    return min(len(os.sched_getaffinity(0)), *_SHARES, sys.maxsize)
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(found, *_SHARES, sys.maxsize)
 
 
 def core_share() -> int | None:
@@ -70,14 +74,19 @@ def count_streams(batch_size: int | None) -> int:
 
 def available_memory() -> int:
     """Return the bytes that processes can still take: of the machine, or of this process's control group if less."""
-    lines = (_PROC / "meminfo").read_text().splitlines()
-    (kilobytes,) = (int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    return min([1024 * kilobytes, *_left_in_groups()])
+    return min([machine_memory(), *left_in_groups()])
 
 
-def _left_in_groups() -> Iterator[int]:
+def machine_memory() -> int:
+    """Return the bytes that the machine can still give to processes."""
+    return int(psutil.virtual_memory().available)
+
+
+def left_in_groups() -> Iterator[int]:
     """Yield the bytes left to limited control groups (v1 and v2): this process's and those around it."""
-    for line in (_PROC / "self" / "cgroup").read_text().splitlines():
+    if not _OWN_GROUPS.exists():
+        return
+    for line in _OWN_GROUPS.read_text().splitlines():
         _, controllers, name = line.split(":", 2)
         if controllers == "":
             root, names = _GROUPS, ("memory.max", "memory.current", "inactive_file")
@@ -99,7 +108,7 @@ def _left_in_groups() -> Iterator[int]:
 
 def free_heap() -> None:
     """Return freed memory to the system, which glibc keeps in the heap of each thread; other C libraries do not."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    trim = getattr(_own_library(), "malloc_trim", None)
     if trim is not None:
         trim(0)
 
@@ -110,15 +119,20 @@ def share_heaps() -> None:
     By default glibc has up to eight for each core, and every scene's threads leave holes in others: 100 small scenes
     took 1.2 times the memory of 10, and 1.5 times that of shared heaps. Other C libraries have one.
     """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    set_option = getattr(_own_library(), "mallopt", None)
     if set_option is not None:
         set_option(_M_ARENA_MAX, 2)
+
+
+def _own_library() -> ctypes.CDLL | None:
+    """Return what this process is linked with, among it the C library; None on Windows, which has no such view."""
+    return None if sys.platform == "win32" else ctypes.CDLL(None)
 
 
 def find_gpus() -> Gpus:
     """Ask the NVIDIA driver itself, in milliseconds."""
     try:
-        driver = ctypes.CDLL("libcuda.so.1")
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
         driverless = Path("/dev/nvidiactl").exists()
         return Gpus(problem="the NVIDIA driver's libcuda.so.1 is not installed" if driverless else "")

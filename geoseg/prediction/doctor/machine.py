@@ -2,7 +2,6 @@
 
 import os
 import platform
-import resource
 import shutil
 import sys
 import tempfile
@@ -116,17 +115,15 @@ def find_limits() -> Iterator[Finding]:
 
 def _free_memory() -> tuple[int, str]:
     """Return the bytes that this process may still allocate, and any limit other than the machine's memory."""
-    words = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    found = [(int(words["MemAvailable"].split()[0]) * 1024, "")]
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if soft != resource.RLIM_INFINITY:
-        found.append((soft, "limited by ulimit -v"))
-    try:
-        group = Path("/sys/fs/cgroup")
-        most = int((group / "memory.max").read_text())
-        found.append((max(0, most - int((group / "memory.current").read_text())), "limited by the control group"))
-    except (OSError, ValueError):  # no group, or no limit
-        pass
+    from geoseg.models.engines.hardware import left_in_groups, machine_memory
+
+    found = [(machine_memory(), ""), *((left, "limited by the control group") for left in left_in_groups())]
+    if sys.platform != "win32":
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if soft != resource.RLIM_INFINITY:
+            found.append((soft, "limited by ulimit -v"))
     return min(found)
 
 

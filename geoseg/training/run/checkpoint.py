@@ -38,7 +38,10 @@ def save_weights(network: keras.Model, path: Path, *, epoch: int) -> None:
     OSError if there is no room for them: HDF5, which cannot close a file on a full disk, would end the process.
     """
     with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, _room(network))
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, _room(network))
+        else:  # macOS, Windows
+            file.write(bytes(_room(network)))
     network.save_weights(path)  # in that room
     with h5py.File(path, "a") as stored:
         stored.attrs[EPOCH] = epoch

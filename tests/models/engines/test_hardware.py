@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from geoseg.models.engines import hardware
@@ -87,10 +88,13 @@ def test_a_library_without_it_is_left_alone(monkeypatch):
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """Return a function that writes what a Linux with 8,000 kB to spare reports of itself and its control groups."""
-    monkeypatch.setattr(hardware, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "proc"))
+    monkeypatch.setattr(hardware, "_OWN_GROUPS", tmp_path / "proc" / "self" / "cgroup")
     monkeypatch.setattr(hardware, "_GROUPS", tmp_path / "groups")
     (tmp_path / "proc" / "self").mkdir(parents=True)
-    (tmp_path / "proc" / "meminfo").write_text("MemTotal:  10000 kB\nMemFree:  10 kB\nMemAvailable:  8000 kB\n")
+    amounts = {"MemTotal": 10_000, "MemFree": 10, "MemAvailable": 8_000}
+    amounts |= dict.fromkeys(("Buffers", "Cached", "Shmem", "Active", "Inactive"), 0)
+    (tmp_path / "proc" / "meminfo").write_text("".join(f"{name}:  {size} kB\n" for name, size in amounts.items()))
 
     def write(lines, **files):
         (tmp_path / "proc" / "self" / "cgroup").write_text(lines)
