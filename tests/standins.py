@@ -10,8 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import numpy as np
+import rasterio
+import rasterio.shutil
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
 
 from geoseg.errors import GeosegWarning
 from geoseg.models.bundle import Card, Scaling
@@ -52,6 +57,53 @@ def replace_alike(path, content=None):
     os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
     other.replace(path)
     assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+def write_mosaic(path, *sources, element="SimpleSource", inside=""):
+    """Write a VRT that shows rasters of one band side by side, with the colour table of the first, as gdalbuildvrt."""
+    with rasterio.open(sources[0]) as first:
+        height, width, place, crs = *first.shape, first.transform.to_gdal(), first.crs
+        colours = first.colormap(1)
+    table = "".join('<Entry c1="{}" c2="{}" c3="{}" c4="{}"/>'.format(*colours[value]) for value in sorted(colours))
+    shown = "".join(
+        f'<{element}><SourceFilename relativeToVRT="1">{source.name}</SourceFilename><SourceBand>1</SourceBand>'
+        f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
+        f'<DstRect xOff="{number * width}" yOff="0" xSize="{width}" ySize="{height}"/>{inside}</{element}>'
+        for number, source in enumerate(sources)
+    )
+    path.write_text(
+        f'<VRTDataset rasterXSize="{width * len(sources)}" rasterYSize="{height}"><SRS>{crs.to_string()}</SRS>'
+        f"<GeoTransform>{', '.join(map(str, place))}</GeoTransform>"
+        f'<VRTRasterBand dataType="Byte" band="1"><ColorInterp>Palette</ColorInterp><ColorTable>{table}</ColorTable>'
+        f"{shown}</VRTRasterBand></VRTDataset>"
+    )
+    return path
+
+
+def name_ids(raster, names, *, table=True):
+    """Name the ids of a raster in an attribute table beside it, as QGIS and ArcGIS do, or as GDAL's categories."""
+    cells = "".join(
+        f'<Row index="{place}"><F>{number}</F><F>7</F><F>{escape(name)}</F></Row>'
+        for place, (number, name) in enumerate(names.items())
+    )
+    listed = "".join(f"<Category>{escape(names.get(number, ''))}</Category>" for number in range(max(names) + 1))
+    columns = "".join(
+        f'<FieldDefn index="{place}"><Name>{name}</Name><Type>{kind}</Type><Usage>{use}</Usage></FieldDefn>'
+        for place, (name, kind, use) in enumerate((("Value", 0, 5), ("Count", 0, 1), ("Class", 2, 2)))
+    )
+    text = f"<GDALRasterAttributeTable>{columns}{cells}</GDALRasterAttributeTable>"
+    text = text if table else f"<CategoryNames>{listed}</CategoryNames>"
+    raster.with_name(f"{raster.name}.aux.xml").write_text(
+        f'<PAMDataset><PAMRasterBand band="1">{text}</PAMRasterBand></PAMDataset>'
+    )
+    return raster
+
+
+def write_warped(source, path):
+    """Write a VRT that warps a raster to another UTM zone."""
+    with rasterio.open(source) as dataset, WarpedVRT(dataset, crs="EPSG:32632", resampling=Resampling.cubic) as warped:
+        rasterio.shutil.copy(warped, path, driver="VRT")
+    return path
 
 
 def make_card(**changes) -> Card:

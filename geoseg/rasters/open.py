@@ -30,13 +30,13 @@ GDAL: dict[str, Any] = {
     "GDAL_CACHEMAX": 4 * 2**20,
     "GDAL_MAX_DATASET_POOL_SIZE": 8,
     "GDAL_VRT_ENABLE_PYTHON": False,
-    "GDAL_VRT_WARP_USE_DATASET_RASTERIO": False,
     "GDAL_PAM_ENABLED": True,
     "GDAL_TIFF_ENDIANNESS": "LITTLE",
 }
 """Bytes of GDAL's block cache, and open files of a VRT: GDAL's defaults would fill memory as a tall scene is read. No
-Python functions of a VRT, sidecars with the names of classes, and the same bytes, whatever the environment says. A VRT
-that warps does so by its blocks: GDAL would warp larger windows at once, with slightly different pixels."""
+Python functions of a VRT, sidecars with the names of classes, and the same bytes, whatever the environment says."""
+_BY_BLOCK = {"GDAL_VRT_WARP_USE_DATASET_RASTERIO": False}
+"""Have a VRT that warps do so by its blocks: GDAL would warp larger windows at once, with slightly different pixels."""
 _UNKNOWN = "not recognized as being in a supported file format"
 _ARCHIVES = {".zip": "/vsizip/", ".tar": "/vsitar/", ".tar.gz": "/vsitar/", ".tgz": "/vsitar/"}
 """How GDAL reads what is in an archive, by the ending of that."""
@@ -95,7 +95,8 @@ def opened(
                 refuse_cut_off(source, dataset, files)
             check_unchanged(source, identity)
             marks = found
-            yield dataset
+            with rasterio.Env(**_BY_BLOCK) if dataset.driver == "VRT" else nullcontext():
+                yield dataset
             refuse_unread()
             check_unchanged(source, marks)
     except RasterioError as error:

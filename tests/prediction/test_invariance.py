@@ -11,9 +11,7 @@ import pytest
 import rasterio
 import rasterio.shutil
 import shapely
-from rasterio.enums import Resampling
-from rasterio.vrt import WarpedVRT
-from standins import InBlocks, make_card
+from standins import InBlocks, make_card, write_warped
 
 import geoseg
 from geoseg.models.bundle import read_card
@@ -272,10 +270,9 @@ def test_resampled_scene_split(scene, network, tmp_path, monkeypatch):
 def test_warped_vrt_split(write_scene, write_bundle, echo, noise, tmp_path, mosaic):
     """Blocks of a VRT that warps, or of one that shows such a VRT, give the same files as one block."""
     source, scene = write_scene(noise(400, 700), "source.tif", nodata=255), tmp_path / "scene.vrt"
-    with rasterio.open(source) as dataset, WarpedVRT(dataset, crs="EPSG:32632", resampling=Resampling.cubic) as warped:
-        rasterio.shutil.copy(warped, scene, driver="VRT")
-        if mosaic:
-            scene.rename(tmp_path / "inner.vrt")
+    write_warped(source, scene)
+    if mosaic:
+        with rasterio.open(scene.rename(tmp_path / "inner.vrt")) as warped:
             place = ", ".join(map(str, warped.transform.to_gdal()))
             shown = "".join(
                 f'<VRTRasterBand dataType="Byte" band="{band}"><NoDataValue>255</NoDataValue><SimpleSource>'

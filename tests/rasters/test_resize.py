@@ -9,7 +9,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.rpc import RPC
 from rasterio.transform import Affine
-from standins import files_of_at_most
+from standins import files_of_at_most, write_warped
 
 import geoseg.rasters.resize
 from geoseg.cli.resize import command
@@ -550,3 +550,13 @@ def test_nodata_that_differs_by_band_is_refused(make, tmp_path, values, listed):
     with pytest.raises(SceneError, match=f"different nodata values \\({listed}\\).*gdalwarp -dstnodata"):
         resize(scene, tmp_path / "out.tif", scale=2)
     assert not (tmp_path / "out.tif").exists()
+
+
+def test_a_vrt_that_warps(make, noise, tmp_path, monkeypatch):
+    """A VRT that warps is resized to the same pixels in blocks of any size, as in prediction."""
+    scene, found = write_warped(make(noise(400, 700), **UTM), tmp_path / "scene.vrt"), []
+    for side in (64, 1024):
+        monkeypatch.setattr(geoseg.rasters.resize, "BLOCK_PIXELS", side**2)
+        with rasterio.open(resize(scene, tmp_path / f"{side}.tif", scale=0.8)) as resized:
+            found.append(resized.read())
+    np.testing.assert_array_equal(*found)
