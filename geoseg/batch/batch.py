@@ -1,4 +1,4 @@
-"""Predict many scenes as one job, which skips what is done and survives what fails."""
+"""Predict many scenes as one job, which skips scenes that are done and continues after failures."""
 
 import time
 from collections.abc import Sequence, Set
@@ -23,7 +23,7 @@ from .members import name_members
 from .report import REPORT, check_report, write_report
 
 _REPORT_S = 30
-"""Least time between two reports."""
+"""Minimum time between two versions of the report."""
 
 
 def batch(
@@ -51,15 +51,15 @@ def batch(
     folder
         Folder for results and manifest, created if missing.
     retries
-        How many times a scene that fails is tried again, after all others; scenes that would only be refused again,
-        such as a missing file or one without georeference, are not.
+        Number of further attempts at a scene that failed, after all others. Scenes that would fail again, such as a
+        missing file or one without a georeference, are not retried.
     overwrite
-        Replace existing results of other settings, or that are not in the manifest. Results in the manifest that were
-        changed or lost since are made again in any case.
+        Replace existing results that were made with other settings or are not in the manifest. Results in the manifest
+        that have changed or are missing are made again in any case.
     on_event
-        Called with each event, in the thread of the caller.
+        Called with each event, in the caller's thread.
     model, executor, name, load, **options
-        As `predict` takes them.
+        As in `predict`.
 
     Raises
     ------
@@ -95,7 +95,7 @@ class _Reported:
         if isinstance(event, Ended):
             self._write()
         elif time.monotonic() >= self._due:
-            with suppress(OutputError):  # raised at the end, if it lasts
+            with suppress(OutputError):  # raised at the end, if it persists
                 self._write()
             self._due = time.monotonic() + _REPORT_S
 

@@ -1,4 +1,4 @@
-"""Name results of earlier batches that are in the way of scenes."""
+"""Report results of earlier batches that keep scenes from being predicted."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ from .members import Member
 
 
 def note_others(waiting: Sequence[Member], manifest: Manifest) -> Iterator[str]:
-    """Yield a sentence on scenes that are done otherwise, and one on results of other scenes of the same names."""
+    """Yield a sentence on scenes done with other settings, and one on results of other scenes with the same names."""
     planned = [each for each in waiting if isinstance(each.planned, Plan) and not each.overwrite]
     found = [
         member.name

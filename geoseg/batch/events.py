@@ -10,21 +10,21 @@ from .manifest import Record
 
 @dataclass(frozen=True)
 class Started:
-    """The batch knows its scenes."""
+    """The scenes are planned; prediction starts."""
 
     scenes: int
-    """To predict."""
+    """Number of scenes to predict."""
     pixels: int
-    """Of all scenes to predict, on the model's grid."""
+    """Pixels of all scenes to predict, on the model's grid."""
     skipped: int
-    """Scenes that are done already."""
+    """Number of scenes that were done before."""
     needs: str = ""
-    """Sentence on the memory, disk space and time that the batch may need."""
+    """Estimate of memory, disk space and time, as a sentence."""
 
 
 @dataclass(frozen=True)
 class SceneStarted:
-    """A scene begins, or begins again after it failed: none of its pixels are done."""
+    """A scene starts, or starts again after a failure: none of its pixels are done."""
 
     scene: str
     name: str
@@ -35,11 +35,11 @@ class SceneStarted:
 
 @dataclass(frozen=True)
 class BlockDone:
-    """Some more pixels of a scene are predicted."""
+    """Another block of a scene is predicted."""
 
     scene: str
     pixels: int
-    """Of this block alone."""
+    """Pixels of this block alone."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class SceneFailed:
 
     record: Record
     again: bool
-    """Whether it is tried again."""
+    """Whether the scene will be retried."""
 
 
 @dataclass(frozen=True)

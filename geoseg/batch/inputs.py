@@ -23,15 +23,16 @@ def find_scenes(inputs: Iterable[str], *, asset: str | None = None) -> list[str 
     """Return the scenes that inputs name, each once, in their order.
 
     An input is a raster or anything else that GDAL can open, such as a URL; a folder, whose rasters are scenes at any
-    depth; a pattern with `*`, `?` or `[…]`; or a text file (.txt) of such inputs, one a line, relative to the file's
-    folder, with empty lines and lines from `#` on left out. Of folders and patterns, label rasters, results of geoseg
-    and hidden files are no scenes; see `without_labels`. With `asset`, inputs are STAC documents; see `read_assets`.
+    depth; a pattern with `*`, `?` or `[…]`; or a text file (.txt) of such inputs, one per line, relative to the file's
+    folder; empty lines and lines that start with `#` are skipped. In folders and patterns, label rasters, results of
+    geoseg and hidden files are skipped; see `without_labels`. With `asset`, inputs are STAC documents; see
+    `read_assets`.
 
     Raises
     ------
     DataError
         If a folder or pattern holds no scenes, or a list or STAC document cannot be read. A file that does not exist is
-        a scene that will fail.
+        returned, and fails later.
     """
     found: dict[Hashable, str | Asset] = {}
     if asset is not None:
@@ -64,7 +65,7 @@ def _read_list(given: str) -> Iterator[str]:
     path = Path(given)
     try:
         check_regular(path)
-        lines = path.read_text(encoding="utf-8-sig").splitlines()  # editors of Windows mark UTF-8
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # editors on Windows write a byte-order mark
     except FileNotFoundError as error:
         raise DataError(f"{given} does not exist.") from error
     except (OSError, ValueError) as error:
@@ -81,7 +82,7 @@ def _read_list(given: str) -> Iterator[str]:
 
 
 def _is_result(path: Path) -> bool:
-    """Whether geoseg wrote a raster; those that cannot be opened are scenes, whose errors say why."""
+    """Whether geoseg wrote a raster; one that cannot be opened is a scene, which fails with the reason."""
     try:
         with rasterio.Env(**GDAL), unplaced(), opened(str(path), overviews=True, max_pixels=math.inf) as raster:
             return model_of(raster) is not None

@@ -1,4 +1,4 @@
-"""Run a batch: plan its scenes, predict them in turn, and report what becomes of them."""
+"""Run a batch: plan its scenes, predict them in turn, and report the outcome of each."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -43,7 +43,7 @@ class Summary:
     done: tuple[Record, ...]
     failed: tuple[Record, ...]
     skipped: tuple[Record, ...]
-    """Done by an earlier batch."""
+    """Scenes done by an earlier batch."""
     seconds: float
     exit_code: int
     """0, or that of the first scene that failed."""
@@ -65,7 +65,7 @@ class Job:
     manifest: Manifest
     on_event: Listener
     shared: Shared | None = None
-    """What the stretch was measured of, if it is one for all scenes."""
+    """Basis of the stretch, if all scenes share one."""
     _published: SimpleQueue[Record] = field(default_factory=SimpleQueue)
     """Scenes that are done, to be reported in the caller's thread."""
     _done: list[Record] = field(default_factory=list)
@@ -128,7 +128,7 @@ class Job:
             raise
 
     def _judge(self, error: Exception) -> GeosegError | None:
-        """Judge an error as `_judge` does; one of the listener concerns all scenes."""
+        """Like the function `_judge`, but an error raised by the listener concerns all scenes."""
         return None if any(error is each for each in self._listener_errors) else _judge(error)
 
     def _plan(self, member: Member) -> Plan | GeosegError:
@@ -149,7 +149,7 @@ class Job:
         if last is None or not isinstance(member.planned, Plan):
             return member
         wanted = member.name, digest_results(member.planned, self.prepared.bundle)
-        # Other settings may have failed since, for lack of a permission to replace these results.
+        # A later attempt with other settings may have failed because it was not allowed to replace these results.
         records = (last, self.manifest.done.get(member.key, last))
         record = next((each for each in records if (each.name, each.settings) == wanted), None)
         if record is None:
@@ -207,7 +207,7 @@ class Job:
                 self._emit(SceneDone(record))
 
     def _publish(self, attempt: Attempt, made: Prediction) -> None:
-        """Record a scene whose results have their final names; in another thread."""
+        """Record a scene whose results have their final names; called in another thread."""
         record = record_done(attempt, made, bundle=self.prepared.bundle, folder=self.folder)
         self.manifest.add(record)
         self._published.put(record)
@@ -220,7 +220,7 @@ class Job:
 
 
 def _judge(error: Exception) -> GeosegError | None:
-    """Return the error of a scene, or None for one that concerns all scenes; an unexpected one is a scene's."""
+    """Return an error that concerns one scene, as unexpected ones do; None if it concerns all scenes."""
     if isinstance(error, SceneError | MismatchError):
         return error
     if isinstance(error, BundleError | ClusterError | UsageError | DataError | Stopped):

@@ -17,20 +17,20 @@ from .manifest import Joint, Manifest
 from .members import Member
 
 _MOST_NAMED = 3
-"""Scenes that a sentence names, at most."""
+"""Maximum number of scenes to name in a message."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shared:
-    """What a stretch that all scenes of a batch have in common was measured of."""
+    """Basis of a stretch that all scenes of a batch share."""
 
     of: str
     """See `Joint`."""
     values: str | None = None
-    """Kind of the values of the scenes that are done, if it is theirs; None if it is new."""
+    """Kind of values of the scenes that are done, if the stretch is theirs; None if it is new."""
 
     def check(self, plan: Plan) -> None:
-        """Raise MismatchError if the values of a scene are not of the kind that was measured."""
+        """Raise MismatchError if a scene's values are not of the same kind as those of the scenes that are done."""
         found = _kind_of(plan)
         if self.values not in (None, found):
             raise MismatchError(
@@ -39,17 +39,18 @@ class Shared:
             )
 
     def joint(self, plan: Plan) -> Joint:
-        """Return what to record of a scene that has it."""
+        """Return the record of the stretch for a scene."""
         return Joint(stretch=str(plan.stretch), of=self.of, values=_kind_of(plan))
 
 
 def share_stretch(
     prepared: Prepared, members: Sequence[Member], manifest: Manifest, *, overwrite: bool
 ) -> tuple[Prepared, Shared | None]:
-    """Replace a joint stretch by that of the scenes that are done, so that they stay as they are, or else by a new one.
+    """Replace `joint` by the stretch of the scenes that are done, so that these stay valid, or else by a new one.
 
-    Only that of the same bands, and without the same values, counts. A GeosegWarning reports that other scenes get it,
-    or that scenes that are done have another one. None is shared if another stretch is asked for, or none can be found.
+    Only a stretch of the same bands and nodata values is taken over. A GeosegWarning reports that it applies to new
+    scenes, or that scenes that are done have another one. Returns None for `Shared` if `stretch` is not `joint`, or if
+    no scene could be measured.
     """
     if prepared.settings.stretch != "joint":
         return prepared, None
@@ -77,7 +78,7 @@ def share_stretch(
 
 
 def _measured(card: Card, settings: Settings) -> str:
-    """State which values a stretch is measured of."""
+    """Describe the basis of a stretch: the bands, and the values left out."""
     numbers = "" if settings.bands is None else f" {', '.join(map(str, settings.bands))} as"
     without = (
         "" if not settings.nodata_values else f" without {', '.join(f'{each:g}' for each in settings.nodata_values)}"

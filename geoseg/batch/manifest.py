@@ -1,4 +1,4 @@
-"""The manifest of a batch: the outcome of each scene, one JSON line a change, so that a rerun knows what is left."""
+"""The manifest of a batch: the outcome of each scene, one JSON line per change, so that a rerun knows what is left."""
 
 import errno
 import json
@@ -35,7 +35,7 @@ class Output:
     def unchanged(self, folder: Path) -> bool:
         """Whether the file still has the same content; reads the whole file if its size is the same.
 
-        One that cannot be read is not known to have.
+        False for a file that cannot be read.
         """
         path = folder / self.path
         try:
@@ -46,7 +46,7 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True)
 class Area:
-    """Pixels, share and ground area of one class, or of what is unknown."""
+    """Pixels, share and ground area of one class, or of unknown pixels."""
 
     name: str
     colour: str
@@ -70,12 +70,12 @@ class Roads:
 
 @dataclass(frozen=True, kw_only=True)
 class Joint:
-    """A range of values that all scenes of a batch have in common."""
+    """A stretch that all scenes of a batch share."""
 
     stretch: str
-    """As `stretch` takes it."""
+    """In the form of the option `stretch`."""
     of: str
-    """What it was measured of, in words: bands, and values that were left out. For other ones, it means nothing."""
+    """Its basis in words: the bands, and the values left out. It does not apply to any others."""
     values: str
     """Kind of the values: physical, or of a data type."""
 
@@ -87,7 +87,7 @@ class Record:
     scene: str
     """Source as given, absolute if it is on disk, without the secrets of a URL."""
     name: str
-    """What its results are named after."""
+    """Name of its results."""
     state: Literal["done", "failed"]
     started: str
     """UTC, ISO 8601."""
@@ -99,25 +99,25 @@ class Record:
     pixels: int = 0
     """Pixels of the model's grid that the scene has; 0 if it could not be planned."""
     outputs: tuple[Output, ...] = ()
-    """Results; of a failed scene, those of an earlier batch that it was to replace."""
+    """Results; of a failed scene, those of an earlier batch that it would have replaced."""
     areas: tuple[Area, ...] = ()
-    """In the order of the legend, what is unknown last."""
+    """In the order of the legend; unknown pixels last."""
     roads: Roads | None = None
     """None if no roads were traced."""
     bounds_lonlat: tuple[float, float, float, float] | None = None
     """West, south, east and north in degrees; None where they are unknown."""
     engine: str | None = None
-    """What ran the network."""
+    """Engine that ran the network."""
     settings: str = ""
     """Digest of all that determines the bytes of the results; empty if the scene could not be planned."""
     joint: Joint | None = None
-    """Stretch that all scenes of the batch have in common; None if theirs is another."""
+    """Stretch that all scenes of the batch share; None if they do not share one."""
     error: str | None = None
     """One sentence; None if the scene is done."""
     attempts: int = 1
 
     def changed(self, folder: Path) -> list[str]:
-        """Paths of results that are no longer as they were written."""
+        """Paths of results whose content has changed since they were written."""
         return [output.path for output in self.outputs if not output.unchanged(folder)]
 
 
@@ -132,17 +132,17 @@ class Manifest:
 
     path: Path
     records: dict[str, Record]
-    """The last record of each scene, by `scene`, in the order of their first, without scenes whose results those of
-    another one have replaced."""
+    """The last record of each scene, by `scene`, in the order of their first records; without scenes whose results were
+    replaced by another scene's."""
     done: dict[str, Record]
-    """The last of them that was done, likewise: a failure leaves earlier results as they were."""
+    """The last record of each scene with the state `done`, likewise: a later failure leaves its results in place."""
     _file: BinaryIO
     _owners: dict[str, str]
-    """Scene that has the results of each name."""
+    """Scene that owns the results of each name."""
     _lock: Lock = field(default_factory=Lock)
 
     def written_for(self, name: str) -> Record | None:
-        """Return the record of the scene whose results have a name and are in the folder, whole or in part."""
+        """Return the record of the scene that owns the results of a name, if any of these are in the folder."""
         record = self.done.get(self._owners.get(name, ""))
         if record is None or record.name != name:
             return None
@@ -151,13 +151,13 @@ class Manifest:
     def add(self, record: Record) -> None:
         """Append a record, from any thread, and wait until it is on disk.
 
-        If it cannot be written, OutputError is raised, and the file is as before.
+        If that fails, raises OutputError and leaves the file unchanged.
         """
         line = json.dumps(asdict(record), ensure_ascii=False, allow_nan=False).encode() + b"\n"
         with self._lock, writing(self.path, advice="; the same command resumes once that is solved"):
             end = self._file.seek(0, os.SEEK_END)
             try:
-                if self._file.write(line) < len(line):  # as much as there was room for
+                if self._file.write(line) < len(line):  # the disk is full
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(self._file.fileno())
             except OSError:
@@ -177,13 +177,13 @@ def open_manifest(folder: Path) -> Iterator[Manifest]:
     check_outputs([path], overwrite=True, create=True, choose="another `folder`")
     with writing(path, advice="; choose another `folder`"):
         folder.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: what cannot be written is not written later.
+        # Unbuffered: a failed write is not repeated when the file is closed.
         file = path.open("ab+", buffering=0)
     with file:
         with writing(path, advice="; choose another `folder`"):
             lock(file, f"another batch is writing to {folder}; wait for it.")
         records, done, owners, complete = _parse(path)
-        with writing(path):  # the next line would continue one that a kill cut off, or an editor left without its end
+        with writing(path):  # else the next record would continue a line that a kill or an editor left incomplete
             if complete < path.stat().st_size:
                 file.truncate(complete)
             file.seek(max(0, complete - 1))
@@ -200,7 +200,7 @@ def read_manifest(folder: Path) -> list[Record]:
 def _parse(path: Path) -> tuple[dict[str, Record], dict[str, Record], dict[str, str], int]:
     """Return records, those done and owners as `Manifest` has them, and the number of bytes of all records.
 
-    A last line without its end counts if it is complete; what a kill has left of one does not.
+    A last line without a line break counts if it is complete, but not if a kill has cut it off.
     """
     try:
         content = path.read_bytes()
@@ -226,7 +226,7 @@ def _parse(path: Path) -> tuple[dict[str, Record], dict[str, Record], dict[str, 
 
 
 def _enter(records: dict[str, Record], done: dict[str, Record], owners: dict[str, str], record: Record) -> None:
-    """Enter what became of a scene; if it is done, a scene whose results had the same name has none any more."""
+    """Add a record; if its scene is done, drop another scene that owned results of the same name."""
     if record.state == "done":
         before = records.get(owners.get(record.name, record.scene))
         if before is not None and before.scene != record.scene and before.name == record.name:

@@ -23,17 +23,17 @@ class Member:
 
     source: str | Asset
     key: str
-    """Identifies it in the manifest."""
+    """Identifies the scene in the manifest."""
     name: str
-    """Of its results."""
+    """Name of its results."""
     planned: Plan | GeosegError | None = None
     """None before it is planned, and after it failed."""
     earlier: tuple[Output, ...] = ()
-    """Its results from an earlier batch, which were changed since and are made again."""
+    """Results of an earlier batch that have changed since and are made again."""
     overwrite: bool = False
 
     def sentence(self, error: GeosegError) -> str:
-        """Return the sentence of an error of this scene, without the secrets of its URL."""
+        """Return an error of this scene as text, without the secrets of its URL."""
         place = place_of(self.source)
         return legible(str(error).replace(place, without_secrets(place)))
 
@@ -41,7 +41,7 @@ class Member:
     def may_succeed(self) -> bool:
         """Whether another attempt may succeed: not if the scene itself was refused, or does not exist.
 
-        A read error, of a server or a disk, may not happen again.
+        A read error of a server or disk may not occur again.
         """
         place = place_of(self.source)
         match self.planned:
@@ -60,7 +60,7 @@ def name_members(inputs: Sequence[str | Asset], template: str) -> list[Member]:
     names = map(legible, name_results(inputs, template))
     members = []
     for source, place, key, named in zip(inputs, places, keys, names, strict=True):
-        # Scenes may differ by a URL's query alone.
+        # Scenes may differ only in the query of their URLs.
         mark = f"#{sha256(place.encode()).hexdigest()[:8]}" if key in repeated else ""
         members.append(Member(source=source, key=key + mark, name=named))
     if len({member.key for member in members}) < len(members):

@@ -1,4 +1,4 @@
-"""Check that a batch fits its machine before it begins: memory, disk and time."""
+"""Estimate memory, disk space and time of a batch before it starts, and compare them with the machine."""
 
 import math
 import shutil
@@ -19,9 +19,9 @@ from geoseg.tiling import roi_shape
 from .manifest import Record
 
 _LISTED = 10
-"""Most scenes to name; the others are counted."""
+"""Maximum number of scenes to name; the others are counted."""
 _SHOWN = 3
-"""Most errors to show before the batch begins; each is shown again in its turn."""
+"""Maximum number of errors to show before the batch starts; each is shown again when its scene fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,17 +29,17 @@ class Preflight:
     """What a batch needs; memory and disk are upper estimates."""
 
     scenes: int
-    """To predict."""
+    """Number of scenes to predict."""
     pixels: int
-    """Of all scenes, on the model's grid."""
+    """Pixels of all scenes, on the model's grid."""
     memory: int
-    """Bytes of a process with the largest scene."""
+    """Bytes for the process that predicts the largest scene."""
     disk: int
     """Bytes of all results, and of the largest work folders that exist at the same time."""
     earlier: int
-    """Scenes that the rate was measured with."""
+    """Number of earlier scenes from which the rate was measured."""
     pixels_per_s: float | None
-    """Of earlier scenes in this folder with the same engine; None without any."""
+    """Rate of earlier scenes in this folder with the same engine; None without any."""
     problems: tuple[str, ...]
     """A sentence for each scene that does not fit the memory, the largest first, and one if the disk is too small."""
     failing: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class Preflight:
 
 @dataclass(frozen=True, kw_only=True)
 class _Need:
-    """What a scene needs."""
+    """Needs of a scene."""
 
     source: str
     pixels: int
@@ -133,7 +133,7 @@ def check(
 
 
 def _rate(records: Sequence[Record]) -> float | None:
-    """Return pixels per second while at least one of the scenes was in work; None without any."""
+    """Return pixels per second while at least one of the scenes was in progress; None without any."""
     spans = sorted((datetime.fromisoformat(each.started), datetime.fromisoformat(each.ended)) for each in records)
     busy = timedelta()
     reached = None

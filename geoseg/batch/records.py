@@ -1,4 +1,4 @@
-"""What the manifest records of a scene that was predicted, or that failed."""
+"""Manifest records of scenes that were predicted or failed."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -26,19 +26,19 @@ def _now() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One attempt at a scene, which starts when this is made."""
+    """One attempt at a scene; it starts when this object is created."""
 
     member: Member
     number: int
     """From 1."""
     shared: Shared | None = None
-    """What the stretch was measured of, if it is one for all scenes of the batch."""
+    """Basis of the stretch, if all scenes of the batch share one."""
     started: str = field(default_factory=_now)
     """UTC, ISO 8601."""
 
 
 def record_done(attempt: Attempt, made: Prediction, *, bundle: Path, folder: Path) -> Record:
-    """Describe a scene whose results are in `folder`; reads all of them, for their checksums."""
+    """Return the record of a scene whose results are in `folder`; reads them all for their checksums."""
     return Record(
         state="done",
         started=attempt.started,
@@ -59,7 +59,7 @@ def _area(made: ClassArea) -> Area:
 
 
 def record_failed(attempt: Attempt, error: GeosegError, *, bundle: Path) -> Record:
-    """Describe a scene that failed, and how long that took."""
+    """Return the record of a scene that failed."""
     ended = _now()
     return Record(
         state="failed",
@@ -74,7 +74,7 @@ def record_failed(attempt: Attempt, error: GeosegError, *, bundle: Path) -> Reco
 
 
 def _describe(attempt: Attempt, bundle: Path) -> dict[str, Any]:
-    """Fields of a record that are known before the scene is predicted; fewer if it could not be planned."""
+    """Return the fields known before the scene is predicted; fewer if it could not be planned."""
     member = attempt.member
     fields = {"scene": member.key, "name": member.name}
     if not isinstance(member.planned, Plan):

@@ -20,11 +20,11 @@ class Coding:
     silent: frozenset[str] = frozenset()
     """Names of unlabelled pixels: ignored unless the legend lists them."""
     nearby: int = 0
-    """Largest difference, in each of red, green and blue, of other colours that stand for one of the coding's; 0 for
+    """Tolerance, in each of red, green and blue, within which another colour is read as one of the coding's; 0 for
     none."""
 
     def find_nearest(self, colours: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-        """Replace packed colours `(n,)` by the coding's nearest, up to `nearby`; others stay."""
+        """Replace packed colours `(n,)` by the nearest of the coding within `nearby`; others are unchanged."""
         own = np.array(list(self.names), np.int64)
         found, places = np.unique(colours, return_inverse=True)
         offsets = np.abs(_unpack(found)[:, None] - _unpack(own)).max(axis=-1)
@@ -92,10 +92,10 @@ _CITYSCAPES_IGNORED = {
     29: "caravan",
     30: "trailer",
 }
-"""Label ids that it leaves out."""
+"""Label ids that it does not score."""
 
-# The published labels with eroded boundaries leave these out in black. Of Potsdam's tiles, 4_12 was compressed with
-# loss, and most cars of 6_7 are #fcff00.
+# Published labels with eroded boundaries have black there. Of Potsdam's tiles, 4_12 was compressed lossily, and most
+# cars of 6_7 are #fcff00.
 _ISPRS_CODING = Coding(coloured=True, names=_ISPRS | {0x000000: "boundary"}, silent=frozenset({"boundary"}), nearby=80)
 
 CODINGS = {
@@ -140,11 +140,11 @@ class Translated(NamedTuple):
     unknown: npt.NDArray[np.bool_]
     """Values without a result."""
     near: npt.NDArray[np.bool_]
-    """Colours that stand for one of the coding's without being equal."""
+    """Colours read as a similar one of the coding."""
 
 
 def translate(values: npt.NDArray[np.integer], table: Mapping[int, int], coding: Coding | None = None) -> Translated:
-    """Look up ids or packed colours in a table; those that it lacks may stand for a colour of the `coding`."""
+    """Look up ids or packed colours in a table; colours that it lacks may be read as similar ones of the `coding`."""
     near = np.zeros(values.shape, np.bool_)
     if not table:
         return Translated(np.zeros(values.shape, np.uint8), np.ones(values.shape, np.bool_), near)

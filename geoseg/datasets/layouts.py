@@ -36,10 +36,9 @@ _POTSDAM = re.compile(
 def without_labels(paths: Iterable[Path]) -> list[Path]:
     """Leave out label rasters: those in a customary label folder next to an image folder, or named like another raster.
 
-    `a_label.tif` or `a_classes.tif` belongs to `a.tif` or `a_RGB.tif` in the same folder. Of ISPRS Potsdam, whose tiles
-    are known by their own names, in whatever folders they are, what remains is each tile's RGB image, or else that with
-    infrared beside it; surface models go, too. DataError if there is only an image of infrared, red and green, which
-    nothing in the file distinguishes from red, green and blue.
+    `a_label.tif` or `a_classes.tif` belongs to `a.tif` or `a_RGB.tif` in the same folder. ISPRS Potsdam is recognised
+    by its file names, in any folder: of each tile, the RGB image is kept, or else the RGBIR image; surface models are
+    left out, too. DataError if a tile has only an IRRG image, which nothing in the file distinguishes from RGB.
     """
     paths = list(paths)
     bare = {

@@ -46,12 +46,12 @@ def _fail(error: OSError) -> None:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """List what a folder contains at any depth, also behind links to folders; each is entered once, links last."""
+    """List the files of a folder at any depth, also in linked folders; each folder is visited once, links last."""
     entered = set()
     for name, folders, files in os.walk(folder, followlinks=True, onerror=_fail):
         here = Path(name)
         status = here.stat()
-        if (status.st_dev, status.st_ino) in entered:  # a link to a folder that it is in, or a second one
+        if (status.st_dev, status.st_ino) in entered:  # a link to a parent folder, or a second link
             folders.clear()
             continue
         entered.add((status.st_dev, status.st_ino))

@@ -31,12 +31,12 @@ def render(
 
 
 def _harmless(value: Any) -> Any:  # noqa: ANN401 - any value of a template
-    """Escape control characters of a text, marked up or not."""
+    """Escape control characters in a text or in markup."""
     return type(value)(in_xml(value, keep="\n\t")) if isinstance(value, str) else value
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """Return a file of a MIME type as a URI, for a page without other files."""
+    """Return a file's content as a data URI of a MIME type, for a page without other files."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
@@ -65,5 +65,5 @@ def duration(seconds: float) -> str:
 
 
 def link(path: str) -> str:
-    """Return a path below the page's folder as a URL, whose name cannot be taken for a scheme or a server."""
+    """Return a path below the page's folder as a URL that cannot be mistaken for one with a scheme or server."""
     return "./" + quote(path, errors="backslashreplace")

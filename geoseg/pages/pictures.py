@@ -1,4 +1,4 @@
-"""Pictures of few pixels and bytes."""
+"""Small pictures for pages."""
 
 import io
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 
 def indexed_png(values: npt.NDArray[np.uint8], colours: Mapping[int, tuple[int, int, int, int]]) -> bytes:
-    """Encode pixels `(rows, columns)` with no more colours than they have, in few bits each.
+    """Encode pixels `(rows, columns)` as a PNG with a palette of only the colours that occur.
 
     `colours` are red, green, blue and alpha by pixel value; a value without one is transparent.
     """

@@ -18,7 +18,7 @@ from .simplify import simplify
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Band:
-    """Rows of a class raster; compressed where it is sent to another process."""
+    """Rows of a class raster; compressed when sent to another process."""
 
     values: Values
     """Class ids `(rows, columns)`; `NODATA` for nodata."""
@@ -62,10 +62,10 @@ def _unpacked(value: object) -> object:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tallies:
-    """What was found so far about each face."""
+    """Bounds and probabilities of each face so far."""
 
     bounds: Ids
-    """Lattice points that bound it, `(faces, 4)`: left, top, right, bottom."""
+    """Bounds in lattice points `(faces, 4)`: left, top, right, bottom."""
     levels: Ids
     """Sum of the probabilities of its pixels, in `LEVELS` `(faces,)`."""
     pixels: Ids
@@ -95,7 +95,7 @@ class TracedBand:
     sides: Sides
     """Sides of the faces, in lattice points of the raster."""
     tallies: Tallies
-    """Of the pixels in the band, without the row above."""
+    """Tallies of the pixels in the band, without the row above."""
     end: int
     """Row after the band."""
     last: bool

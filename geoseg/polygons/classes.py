@@ -45,7 +45,7 @@ class Classes:
         return chosen
 
     def _ids(self, wanted: str | int) -> list[int]:
-        """Find the ids of a name, which several classes may have and which may be a number, or the class of an id."""
+        """Find the ids of all classes with a name, which may be a number, or else the class of an id."""
         if numbers := [number for number, name in self.names.items() if name == wanted]:
             return numbers
         if str(wanted).isdecimal() and int(wanted) < NODATA:

@@ -1,4 +1,4 @@
-"""Outlines that an area may be given: right-angled, simplified, as traced."""
+"""Candidate outlines of an area: right-angled, simplified, as traced."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,9 +20,9 @@ FACTORS = ((2.0, 2.0), (4 / 3, 4 / 3), (1.0, 1.0), (2 / 3, 1.0))
 """Multiples of the tolerance for corners, and for the shortest side, tried in turn: the simplest outline that is close
 enough is taken. Sides no longer than a pixel would be the stairs of the grid."""
 MAX_CORNERS = 1000
-"""Corners in a ring of a building, before it is fitted; what has more is hardly one."""
+"""Maximum number of corners of a ring before it is fitted; an area with more is hardly a building."""
 MAX_PIXELS = 2**26
-"""Pixels in the bounds of a building; what has more stays as traced."""
+"""Maximum number of pixels in the bounds of a building; a larger area keeps its traced outline."""
 REACH = 8.0
 """Distance in pixels by which a new outline may reach beyond the bounds of the traced one."""
 _SMALLEST = 0.25
@@ -43,9 +43,9 @@ class Fit:
 
 
 def outlines(faces: Faces, ground: npt.NDArray[np.float64], fit: Fit) -> Outlines:
-    """Return the outlines `(faces, 3)` that each face may be given, polygons in lattice points: `TRACED` and following.
+    """Return the candidate outlines `(faces, 3)` of each face, polygons in lattice points, by `TRACED` and so on.
 
-    None where an outline cannot be had. `ground` holds, for each face, the metres east and north of a step down a
+    None where there is no such outline. `ground` holds, for each face, the metres east and north of a step down a
     column and of one along a row `(faces, 2, 2)`: angles are right, and the tolerance holds, on the ground.
     """
     found: Outlines = np.full((len(faces.value), 3), None, np.object_)

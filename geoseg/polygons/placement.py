@@ -22,7 +22,7 @@ _DEGREE_M = 111_320.0
 _STEP = 0.6
 """Step of the last decimal as a share of the least distance: rounding at both ends takes √2 of the step, at most."""
 _NOTHING_M2 = 1.0
-"""Areas of outlines of the whole Earth are so near to 0."""
+"""An area this near to 0 may be that of the whole Earth."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
 LAYER = "polygons"
 _BYTES = 24
-"""Memory for a pixel of a band that is traced."""
+"""Bytes of memory for each pixel of a band being traced."""
 MIN_IOU = 0.95
-"""Agreement in pixels with the traced outline that a right-angled one must have."""
+"""Default minimum IoU, in pixels, of a right-angled outline and the traced one."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -192,7 +192,7 @@ def _sieved(raster: ClassRaster, min_area_m2: float) -> Iterator[Values]:
 
 
 def _threads(columns: int) -> int:
-    """Return how many bands are traced at a time: one for each core, in a quarter of the memory."""
+    """Return how many bands to trace at a time: one for each core, within a quarter of the available memory."""
     return max(1, min(count_cores(), available_memory() // 4 // (BAND_ROWS * columns * _BYTES)))
 
 

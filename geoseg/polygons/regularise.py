@@ -18,7 +18,7 @@ Ground = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Areas:
-    """Areas with the outlines they may be given."""
+    """Areas with their candidate outlines."""
 
     value: Values
     """Class ids `(areas,)`."""

@@ -39,7 +39,7 @@ class Faces:
     """Whether a face was given right angles `(faces,)`; None if none was to be. Its rings may start anywhere."""
 
     def take(self, chosen: slice) -> "Faces":
-        """Return consecutive faces, without what is known of unfinished ones."""
+        """Return consecutive faces, without the data on unfinished ones."""
         begin, end, _ = chosen.indices(len(self.value))
         face_start = self.face_start[begin : end + 1]
         ring_start = self.ring_start[face_start[0] : face_start[-1] + 1]

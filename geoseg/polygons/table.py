@@ -14,7 +14,7 @@ from .classes import Classes
 from .components import NODATA, Flags, Values
 
 BATCH = 4096
-"""Most polygons in a record batch; one is in memory while a format is written."""
+"""Maximum number of polygons in a record batch; one batch is in memory while a format is written."""
 
 
 def schema_of(*, confidence: bool, regularised: bool) -> pa.Schema:

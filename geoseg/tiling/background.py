@@ -32,7 +32,7 @@ class Background(Generic[T, R]):
     def put(self, item: T) -> None:
         """Hand over an item, and wait until less than `depth` are waiting.
 
-        Raises the consumer's exception unchanged. Items that it returns without are dropped.
+        Raises the consumer's exception unchanged. Items that the consumer never takes are dropped.
         """
         if not self._buffer.put(item):
             self._outcome.result()

@@ -22,7 +22,7 @@ class Buffer(Generic[T]):
     def put(self, item: T) -> bool:
         """Add an item and wait for room for the next; False if the consumer has left."""
         with self._changed:
-            if not (self._left or self._ended):  # after `stop`, the consumer would take it for work
+            if not (self._left or self._ended):  # after `stop`, the consumer would process it
                 self._items.append(item)
             self._changed.notify_all()
             self._changed.wait_for(lambda: len(self._items) < self._depth or self._left)
@@ -68,5 +68,5 @@ class Buffer(Generic[T]):
                 item = self._items.popleft()
                 self._changed.notify_all()
             yield item
-            del item  # only the consumer keeps it alive
+            del item  # only the consumer keeps it alive now
         self.raise_error()

@@ -10,7 +10,7 @@ Value = TypeVar("Value", bound=np.generic)
 
 
 def is_repeated(array: NDArray[Any]) -> bool:
-    """Whether an array is known to repeat one value, without a look at its values."""
+    """Whether an array is known to repeat one value, without reading its values."""
     return array.size > 0 and not any(array.strides)
 
 

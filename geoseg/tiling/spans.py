@@ -15,6 +15,6 @@ def clip(span: slice, bounds: slice) -> slice:
 
 
 def cut(span: slice, places: Iterable[int]) -> list[slice]:
-    """Cut a span at those of the places that are inside of it."""
+    """Cut a span at the positions that are inside it."""
     edges = [span.start, *sorted(place for place in set(places) if span.start < place < span.stop), span.stop]
     return [slice(start, stop) for start, stop in pairwise(edges)]

@@ -29,15 +29,15 @@ _COLUMN = "geom"
 _SCALE = '"Scale factor at natural origin"'
 
 _SQL = re.compile(r"sqlite3_\w+\(.*\) failed: ", re.DOTALL)
-"""What GDAL's messages quote."""
+"""SQL calls quoted in GDAL's messages."""
 
 _DATE = "2000-01-01T00:00:00.000Z"
 _OPTIONS = {"OGR_CURRENT_DATE": _DATE, "OGR_SQLITE_JOURNAL": "DELETE", "OGR_SQLITE_PRAGMA": ""}
-"""GDAL's options while a GeoPackage is written: the date instead of today's, and one file with the same bytes, whatever
-the environment says."""
+"""GDAL's options while a GeoPackage is written: a fixed date instead of today's, and a single file with the same bytes,
+whatever the environment says."""
 _WRITTEN_BY = 96
-"""Place in a SQLite file of the 4 bytes that tell which SQLite wrote it last: Python's, whose version differs between
-the machines of a cluster."""
+"""Offset in a SQLite file of the 4 bytes that hold the version of the SQLite that wrote it last: Python's, which may
+differ between the machines of a cluster."""
 _STYLES = """
 CREATE TABLE layer_styles (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), f_table_schema TEXT(256),
@@ -67,7 +67,7 @@ def write_geopackage(layers: Sequence[Layer], path: Path) -> None:
 
 
 _DATING = threading.Lock()
-"""GDAL's date belongs to the process: the first of two writers would give the second one today's."""
+"""GDAL's date is set for the whole process: of two writers, the first to end would reset it for the other."""
 
 
 @contextmanager
@@ -83,13 +83,13 @@ def _dated() -> Iterator[None]:
 
 
 def _own_option(name: str) -> object:
-    """Return an option of the process, which GDAL reads from the environment where there is none."""
+    """Return an option set in the process; None if GDAL has it from the environment, or not at all."""
     found = pyogrio.get_gdal_config_option(name)
     return None if found == os.environ.get(name) else found
 
 
 def _check_index(database: sqlite3.Connection, name: str) -> None:
-    """Warn of a GeoPackage without a spatial index, which GDAL leaves out without a word."""
+    """Warn about a GeoPackage without a spatial index, which GDAL may omit silently."""
     if database.execute("SELECT 1 FROM sqlite_master WHERE name GLOB 'rtree_*'").fetchone() is None:
         warnings.warn(
             f"{name} has no spatial index: another library's SQLite, probably that of TensorFlow, stands in for "
@@ -118,7 +118,7 @@ def _embed_styles(database: sqlite3.Connection, layers: Sequence[Layer]) -> None
 
 @contextmanager
 def _system_errors(path: Path) -> Iterator[None]:
-    """Raise errors of GDAL, Arrow and SQLite in writing a file as an OSError, without SQL."""
+    """Raise write errors of GDAL, Arrow and SQLite as an OSError, without SQL in its text."""
     try:
         yield
     except (DataSourceError, DataLayerError, pa.ArrowException, sqlite3.Error) as error:
@@ -139,11 +139,11 @@ def _write(layer: Layer, path: Path, name: str, **options: object) -> None:
 
 
 def _to_wkt(crs: CRS) -> str:
-    """Return the WKT of a CRS, from which GDAL does not take UTM in feet, or not from Greenwich, for UTM of the EPSG.
+    """Return the WKT of a CRS, changed if GDAL would mistake it for a UTM zone of the EPSG.
 
-    It would name such a CRS by the code of that in metres, since it looks at neither unit nor meridian. A scale that is
-    other by 1e-15, which moves nothing by a millionth of a metre, is none of UTM: to GDAL, and to those who read the
-    file with pyogrio.
+    GDAL compares neither unit nor prime meridian: it would give UTM in feet, or not from Greenwich, the EPSG code of
+    UTM in metres. A scale factor larger by 1e-15, which moves nothing by a millionth of a metre, prevents this, also
+    when the file is read with pyogrio.
     """
     text = crs.to_wkt()
     meridian = 0 if crs.prime_meridian is None else crs.prime_meridian.longitude

@@ -7,14 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _OF_URLS = frozenset(";!")
-"""What pyogrio takes for a part of a URL: it cuts the name off at `;`, and splits an archive from its member at `!`."""
+"""Characters that pyogrio interprets as in URLs: it cuts a name at `;`, and splits archive and member at `!`."""
 
 
 @contextmanager
 def as_is(path: Path) -> Iterator[Path]:
-    """Yield a path to the same file, to be written or read, which pyogrio does not take for a URL.
+    """Yield a path to the same file, to be written or read, that pyogrio does not take for a URL.
 
-    Other files of the same stem, of which a Shapefile consists, are beside it.
+    Files with the same stem, such as the other parts of a Shapefile, are next to it.
     """
     if not _OF_URLS.intersection(str(path)):
         yield path

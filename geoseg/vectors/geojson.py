@@ -1,6 +1,6 @@
 """Write a layer as GeoJSON (RFC 7946).
 
-The text is our own: GDAL's writer (`RFC7946=YES`) spaces it differently and names the layer, cuts lines at the
+We write the text ourselves: GDAL's writer (`RFC7946=YES`) spaces it differently and names the layer, cuts lines at the
 antimeridian only where it reprojects them itself, leaves long segments straight in degrees, and changes by version.
 """
 
@@ -50,7 +50,7 @@ def write_geojson(layer: Layer, path: Path) -> None:
 
 
 def is_unchanged(path: Path, schema: pa.Schema) -> bool:
-    """Whether a file begins as `write_geojson` writes a layer of this schema; a file that others saved does not."""
+    """Whether a file begins as `write_geojson` begins a layer of this schema; files saved by other programs do not."""
     names = iter(schema.names)
     first = f'{_START}\n{{"type": "Feature", "properties": {{"{next(names)}": 1, "{next(names)}": '
     empty = _START + _END

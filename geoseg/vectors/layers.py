@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 GeometryType = Literal["Point", "LineString", "Polygon"]
 
 DECIMALS = 7
-"""Decimals of degrees that are a centimetre."""
+"""Decimals of degrees for a resolution of a centimetre or so."""
 GEOMETRY = pa.field("geometry", pa.binary(), metadata={b"ARROW:extension:name": b"geoarrow.wkb"})
 """Geometry column of a layer: well-known binary in the layer's CRS."""
 
@@ -33,7 +33,7 @@ class Layer:
     style: str
     """QML."""
     decimals: int = DECIMALS
-    """Of degrees in GeoJSON."""
+    """Decimals of degrees in GeoJSON."""
     longest: float = inf
     """Longest segment in GeoJSON, in units of the CRS: straight lines of the CRS are curves in degrees."""
 

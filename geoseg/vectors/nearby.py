@@ -1,4 +1,4 @@
-"""The parts of lines and polygons that matter to a box, in time linear in their vertices."""
+"""Select the parts of lines and polygons near a box, in time linear in their vertices."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,8 @@ Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 
 MOST_VERTICES = 256
-"""Vertices of a piece of a line. A buffer takes time that grows with their square where the line crosses itself."""
+"""Maximum number of vertices in a piece of a line: where a line crosses itself, the time of a buffer grows with
+their square."""
 
 
 def cut_lines(geometries: Geometries, box: Box) -> tuple[Geometries, npt.NDArray[np.int64]]:

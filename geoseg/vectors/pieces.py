@@ -1,4 +1,4 @@
-"""Cut lines into pieces of few vertices, so that what is done with each takes time linear in the vertices."""
+"""Cut lines into pieces of few vertices, so that operations on them take time linear in the vertices."""
 
 import numpy as np
 import numpy.typing as npt

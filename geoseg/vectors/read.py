@@ -1,4 +1,4 @@
-"""Read vector files that people give: labels, areas of interest, reference roads."""
+"""Read vector files of users: labels, areas of interest, reference roads."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,15 +26,15 @@ POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _LAYER = "edges"
 """geoseg's layer of road lines, read from files with several layers."""
 _INDIRECT, _HEAD = b"<OGR", 1024
-"""What begins OGR's files that name others, in so many first bytes."""
+"""Start of an OGR virtual file, which names other files, and the number of leading bytes to search."""
 _TURN = 540
-"""Longitudes further from 0 are not degrees: those across the antimeridian may go on beyond 180."""
+"""Largest absolute longitude in degrees: across the antimeridian, longitudes may continue beyond 180."""
 
 
 def read_features(path: Path, *, attributes: Sequence[str] | None = None) -> "geopandas.GeoDataFrame":
     """Read the features of GeoParquet, or of any vector file that GDAL opens, without missing and empty geometries.
 
-    `attributes` are the columns to read, of which a file need not have each; None for all.
+    `attributes` are the columns to read, those that the file has; None for all.
 
     Raises DataError if the file is missing or cannot be read, has several layers, no geometry or no CRS, or has
     coordinates that cannot be in its CRS.
@@ -55,7 +55,7 @@ def read_features(path: Path, *, attributes: Sequence[str] | None = None) -> "ge
 
 
 def columns_of(path: Path) -> list[str]:
-    """Name the columns of a vector file, geometry left out; DataError if it cannot be read, or has several layers."""
+    """Return the columns of a vector file, without geometry; DataError if it cannot be read or has several layers."""
     import pyarrow as pa
     import pyarrow.parquet
     import pyogrio
@@ -95,12 +95,12 @@ def _parquet(path: Path) -> "geopandas.GeoDataFrame":
 
     try:
         return geopandas.read_parquet(path)
-    except (AttributeError, KeyError, TypeError) as error:  # of metadata that is not as it should be
+    except (AttributeError, KeyError, TypeError) as error:  # from malformed metadata
         raise ValueError(f"its GeoParquet metadata is not valid: {type(error).__name__} {error}") from error
 
 
 def _gdal(path: Path, *, attributes: Sequence[str] | None) -> "geopandas.GeoDataFrame":
-    import pyogrio  # slow, as geopandas is, and not needed where an area of interest is not
+    import pyogrio  # slow, like geopandas, and needed only with an area of interest
 
     layer = _spatial_layer(path)
     with as_is(path) as plain:
@@ -108,7 +108,7 @@ def _gdal(path: Path, *, attributes: Sequence[str] | None) -> "geopandas.GeoData
 
 
 def _spatial_layer(path: Path) -> str:
-    """Name the layer to be read of a file; DataError if there is none, or several, or it is a virtual file."""
+    """Return the name of a file's layer; DataError if it has none or several, or is a virtual file."""
     import pyogrio
 
     if path.is_file():

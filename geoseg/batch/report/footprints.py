@@ -8,22 +8,22 @@ Bounds = tuple[float, float, float, float]
 """West, south, east and north in degrees; west is greater than east across the antimeridian."""
 
 _WIDTH, _HIGHEST = 1000.0, 520.0
-"""Width of a drawing, and its height at most."""
+"""Width and greatest height of a drawing."""
 _LOWEST = 160.0
 _MARGIN = 30.0
 """Room around the footprints, for the labels of the graticule."""
 _SMALLEST = 7.0
-"""Least side of a rectangle: a scene among distant ones is still seen and clicked."""
+"""Smallest side of a rectangle: a scene among distant ones can still be seen and clicked."""
 _LINES = 4
-"""Meridians and parallels that a side shows at least, if it is long enough for as many."""
+"""Minimum number of meridians or parallels along a side that is long enough for them."""
 _APART = 90.0
-"""Least distance of two of them."""
+"""Minimum distance between two of them."""
 _LABEL = 60.0
-"""Width of a label, which stands on the right of its meridian."""
+"""Width of a label, to the right of its meridian."""
 _STEEPEST = math.cos(math.radians(80))
-"""A degree of longitude in degrees of latitude, at least: nearer to a pole, a map would be too narrow."""
+"""Lower limit for a degree of longitude in degrees of latitude: near a pole, a map would be too narrow."""
 _POINT = 1e-6
-"""Degrees of a map of a single point."""
+"""Extent in degrees of a map of a single point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Footprint:
     """A rectangle, from its upper left corner."""
 
     number: int
-    """Which of the scenes."""
+    """Number of the scene."""
     x: float
     y: float
     width: float
@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Map:
-    """An equirectangular drawing, true to scale in its middle."""
+    """An equirectangular drawing, true to scale at its middle latitude."""
 
     width: float
     height: float
@@ -59,7 +59,7 @@ class Map:
 
 
 def draw(bounds: Mapping[int, Bounds]) -> Map | None:
-    """Draw the footprints of numbered scenes, the widest gap between them outside; None without any that is finite."""
+    """Draw the footprints of numbered scenes, cut at the widest gap between them; None if no bounds are finite."""
     finite = {number: each for number, each in bounds.items() if all(map(math.isfinite, each))}
     if not finite:
         return None
@@ -92,7 +92,7 @@ def draw(bounds: Mapping[int, Bounds]) -> Map | None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """Where degrees are in a drawing."""
+    """Position of degrees in a drawing."""
 
     west: float
     """Longitude at `left`."""
@@ -155,7 +155,7 @@ def _parallels(place: _Place, height: float) -> Iterator[Line]:
 
 
 def _step(unit: float, length: float) -> float:
-    """Return the degrees between lines, 1, 2 or 5 by a power of ten, where a degree is `unit` long."""
+    """Return the degrees between lines, 1, 2 or 5 times a power of ten; `unit` is the length of a degree."""
     least = max(length / unit / (2 * _LINES), _APART / unit)
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))

@@ -1,4 +1,4 @@
-"""The report of a batch: one self-contained page, written again while the batch progresses."""
+"""The report of a batch: one self-contained page, rewritten while the batch progresses."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ REPORT = "report.html"
 """Name of the file in a batch's folder."""
 _NO_COLOUR = "transparent"
 _TITLE, _HEAD = b"<title>Batch of ", 1000
-"""Title of a report, and the number of first bytes that hold it."""
+"""Start of a report's title, and the number of leading bytes that contain it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,8 @@ def _is_report(path: Path) -> bool:
 def write_report(records: Iterable[Record], folder: Path, *, scenes: int | None = None) -> Path:
     """Write `report.html` to the folder of a batch, finished or not; return its path.
 
-    `scenes` is how many the batch has, by default as many as there are records. The page loads nothing from anywhere
-    else. OutputError if it cannot be written.
+    `scenes` is the number of scenes in the batch, by default that of the records. The page loads no other files.
+    OutputError if it cannot be written.
     """
     # Failed scenes first: they need attention.
     ordered = sorted(records, key=lambda record: record.state != "failed")
@@ -86,7 +86,7 @@ def write_report(records: Iterable[Record], folder: Path, *, scenes: int | None 
 
 
 def _entry(number: int, record: Record, folder: Path, side: int) -> _Entry:
-    # A failed scene may have the results of an earlier batch, which are not what it asks for.
+    # A failed scene may have results of an earlier batch, made with other settings.
     made = record.outputs if record.state == "done" else ()
     classes = next((each for each in made if each.path == f"{record.name}_classes.tif"), None)
     thumbnail = None
@@ -135,12 +135,12 @@ def _totals(records: Sequence[Record]) -> Mapping[str, Any]:
 
 
 def _colour(text: str) -> str:
-    """Return a colour of a legend; a manifest may have been edited, and anything else could be another style."""
+    """Return a legend's colour if it is one: a manifest may have been edited, and other text could be any CSS."""
     return text if re.fullmatch("#[0-9a-fA-F]{6}", text) else _NO_COLOUR
 
 
 def _moment(text: str) -> str:
-    """Format an ISO time in UTC, to the minute; another text stays as it is."""
+    """Format an ISO time in UTC, to the minute; other text is returned unchanged."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

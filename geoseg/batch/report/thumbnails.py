@@ -12,27 +12,27 @@ from geoseg.rasters.open import opened
 from geoseg.rasters.read import colormap_of
 
 _BUDGET = 10 * 2**20
-"""Bytes of all thumbnails of a page, about; those of noise in 16 colours need as much, and maps a fraction of it."""
+"""Approximate limit of the bytes of a page's thumbnails: noise in 16 colours needs as much, maps a fraction."""
 _BYTES_PER_PIXEL = 0.5 * 4 / 3
-"""Of a picture of 16 colours that cannot be compressed, as base64."""
+"""Bytes per pixel of an incompressible picture of 16 colours, in base64."""
 _LARGEST, _SMALLEST = 240, 32
 """Pixels of the longer side."""
 _MOST = int(_BUDGET / _SMALLEST**2 / _BYTES_PER_PIXEL)
-"""Scenes whose thumbnails fit at their smallest."""
+"""Number of scenes whose smallest thumbnails fit."""
 
 
 def choose_side(scenes: int) -> int:
-    """Return the longer side of each of many thumbnails, in pixels; 0 if they are too many."""
+    """Return the longer side of the thumbnails, in pixels, for a number of scenes; 0 if there are too many."""
     side = min(_LARGEST, isqrt(int(_BUDGET / _BYTES_PER_PIXEL / max(1, scenes))))
     return side if side >= _SMALLEST else 0
 
 
 @lru_cache(maxsize=_MOST)
 def draw_thumbnail(path: Path, sha256: str, side: int) -> str | None:
-    """Return the class raster of a checksum as a PNG in a data URI, in the colours of its legend.
+    """Return a thumbnail of a class raster, in the colours of its legend, as a PNG in a data URI.
 
-    It has at most `side` pixels a side, from overviews. None if the file cannot be read as a class raster. Kept, since
-    a report is written many times; `sha256` tells files apart that replace each other.
+    It has at most `side` pixels a side, read from overviews. None if the file cannot be read as a class raster. Cached,
+    since a report is written many times; `sha256` distinguishes files that replaced each other.
     """
     try:
         with opened(str(path), overviews=True, max_pixels=math.inf) as dataset:
