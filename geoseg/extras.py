@@ -1,4 +1,4 @@
-"""Packages that only some calls need, which extras of geoseg bring."""
+"""Optional packages, which extras of geoseg install."""
 
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -7,11 +7,11 @@ from .errors import UsageError
 from .sentences import join_words
 
 TRAINING = ("matplotlib", "tensorboard", "tomli_w")
-"""What only training imports; reports of scores import the first."""
+"""Packages that training needs; reports of evaluations need the first."""
 
 
 def missing(packages: Iterable[str]) -> list[str]:
-    """Return those packages, by the names they are imported by, that are not installed."""
+    """Return the packages, given by import name, that are not installed."""
     return [package for package in packages if find_spec(package) is None]
 
 

@@ -1,4 +1,4 @@
-"""Folders of the user, who may have no home, as in some containers."""
+"""Folders of the user; there may be no home folder, as in some containers."""
 
 import errno
 import os
@@ -8,20 +8,20 @@ from pathlib import Path
 
 
 def expanded(path: str | Path) -> Path:
-    """Replace a leading `~` by the user's home; a path whose home is not known stays as it is."""
+    """Replace a leading `~` by the user's home folder; without one, return the path unchanged."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - `Path.expanduser` raises then
 
 
 def has_home() -> bool:
-    """Whether the user has a home."""
+    """Whether the user has a home folder."""
     return expanded("~") != Path("~")
 
 
 def user_folder(variable: str, default: str) -> Path:
-    """Return the folder that an environment variable names, or else `default`, which begins with `~/`.
+    """Return the folder named by an environment variable, or else `default`, which begins with `~/`.
 
-    A user without a home has it among the temporary files, in a folder that is made so that nobody else can enter it.
-    OSError if others could have written to a folder of that name: what is read there may run as code.
+    Without a home folder, a private folder in the system's temporary folder stands in for it. Raises OSError if others
+    could have written to that folder, since files read from it may be run as code.
     """
     found = expanded(os.environ.get(variable) or default)
     if found.parts[:1] == ("~",):
@@ -30,7 +30,7 @@ def user_folder(variable: str, default: str) -> Path:
 
 
 def _private(folder: Path) -> Path:
-    """Create a folder of the user alone, or check that it is one."""
+    """Create a folder that only the user can write to, or check that an existing one is."""
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:

@@ -1,11 +1,11 @@
-"""Parts of sentences that users read."""
+"""Parts of messages: lists, counts and verbs."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 
 def join_words(words: Sequence[str], last: str = "and") -> str:
-    """Join words: `a`, `a and b`, `a, b and c`; `last` stands before the last."""
+    """Join words: `a`, `a and b`, `a, b and c`; `last` is the word before the last one."""
     *firsts, end = words
     return f"{', '.join(firsts)} {last} {end}" if firsts else end
 

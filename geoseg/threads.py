@@ -19,15 +19,15 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 GRACE_S = 0.8
-"""How long an interrupted thread waits for others: one of them may be in GDAL until a server answers."""
+"""Seconds that an interrupted thread waits for others, one of which may be waiting in GDAL for a server."""
 _IDLE = "idle"
 
 
 class BackgroundTask:
-    """A task for a thread of its own, which runs other tasks before and after it.
+    """A task in a background thread; threads are reused for other tasks.
 
-    Threads are kept because each has to open the database of PROJ for GDAL, which takes 12 ms: small scenes, which need
-    six threads and more, took a tenth longer. They are daemons, so that an open iterator does not keep the interpreter
+    Each new thread has to open PROJ's database for GDAL, which takes 12 ms: without reuse, small scenes, which need six
+    threads or more, took a tenth longer. Threads are daemons, so that an open iterator does not keep the interpreter
     from running its exit handlers.
     """
 
@@ -38,7 +38,7 @@ class BackgroundTask:
         self._ended = threading.Event()
 
     def start(self) -> None:
-        """Start the task; raises RuntimeError if there is no room for another thread."""
+        """Start the task; raises RuntimeError if no further thread can be started."""
         try:
             thread = _idle.pop()
         except IndexError:
@@ -54,11 +54,11 @@ class BackgroundTask:
 
     @property
     def is_current(self) -> bool:
-        """Whether the task itself is asking."""
+        """Whether the caller is the task itself."""
         return self._thread is threading.current_thread() and not self._ended.is_set()
 
     def run(self, thread: "_Thread") -> None:
-        """Run the task in this thread, which takes another before anybody knows that this one has ended."""
+        """Run the task in this thread, which is free for another task before the end of this one is announced."""
         try:
             Context().run(self._task)
         except BaseException:  # noqa: BLE001 - reported as the end of a thread would be
@@ -86,19 +86,19 @@ class _Thread(threading.Thread):
 
 
 _idle: deque[_Thread] = deque()
-"""Threads without a task; without a lock, in which the garbage collector could meet itself."""
+"""Idle threads. There is no lock, since the garbage collector could try to acquire it while it is held."""
 os.register_at_fork(after_in_child=_idle.clear)
 
 
 def at_work() -> set[threading.Thread]:
-    """Return all threads of this process but those that wait for a task."""
+    """Return all threads of this process, except those waiting for a task."""
     return {thread for thread in threading.enumerate() if not (isinstance(thread, _Thread) and thread.name == _IDLE)}
 
 
 def in_thread(task: Callable[[], R], *, name: str, outcome: Future[R] | None = None) -> Future[R]:
     """Start a task in a thread of its own, which does not keep the interpreter from exiting.
 
-    Who must know of the task even if Ctrl-C falls within this call gives its `outcome`.
+    Pass an `outcome` to be able to wait for the task even if Ctrl-C interrupts this call.
     """
     outcome = outcome or Future()
 
@@ -112,17 +112,17 @@ def in_thread(task: Callable[[], R], *, name: str, outcome: Future[R] | None = N
 
     try:
         BackgroundTask(run, name=name).start()
-    except RuntimeError as error:  # there is no room for another thread
+    except RuntimeError as error:  # no further thread can be started
         outcome.set_exception(error)
         raise
     return outcome
 
 
 def in_order(begin: Callable[[T], Future[R]], items: Iterable[T], *, at_once: int) -> Iterator[R]:
-    """Yield the results of tasks in the order of their items; so many are in work at a time.
+    """Yield the results of tasks in the order of their items; at most `at_once` tasks are in progress.
 
-    Whoever leaves early, or meets an error, waits for those that have begun: they may write to a folder that is removed
-    or unlocked next.
+    If the generator is closed early or an error occurs, it waits for the tasks that have begun: they may write to a
+    folder that is removed or unlocked next.
     """
     begun: deque[Future[R]] = deque()
     try:
@@ -144,7 +144,7 @@ class Tasks(Protocol):
         """Number of tasks that run at the same time."""
 
     def submit(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
-        """Run a task at the same time as others."""
+        """Run a task alongside others."""
 
 
 @dataclass(frozen=True)
@@ -162,13 +162,13 @@ class InThreads:
 def running(tasks: Sequence[Callable[[], None]], stop: Callable[[], None], *, name: str) -> Iterator[None]:
     """Run tasks in threads; on leaving, or when the interpreter exits, ask them to stop and wait for them.
 
-    If the context is left early, they get `GRACE_S`, and then are left to end by themselves.
+    If the context is left early, it waits for at most `GRACE_S`; the tasks then end by themselves.
     """
     threads = [BackgroundTask(task, name=name) for task in tasks]
 
     def leave(grace_s: float | None = None) -> None:
         stop()
-        # The collector may run this in one of them, which cannot wait for itself; they end anyway.
+        # The garbage collector may call this in one of the tasks, which cannot wait for itself; they end anyway.
         if not any(each.is_current for each in threads):
             end = None if grace_s is None else time.monotonic() + grace_s
             for each in threads:
@@ -180,7 +180,7 @@ def running(tasks: Sequence[Callable[[], None]], stop: Callable[[], None], *, na
         for each in threads:
             each.start()
         yield
-    except (GeneratorExit, KeyboardInterrupt):  # an interrupt elsewhere closes the generators in its way
+    except (GeneratorExit, KeyboardInterrupt):  # an interrupt elsewhere closes open generators
         grace_s = GRACE_S
         raise
     finally:

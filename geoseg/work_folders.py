@@ -1,4 +1,4 @@
-"""Folders to make files in, removed at the end or by the next process: beside what they become, or temporary."""
+"""Work folders, next to the results or among temporary files; removed at the end, or by the next process."""
 
 import errno
 import fcntl
@@ -21,18 +21,18 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 
 @contextmanager
 def work_folder(beside: Path | None) -> Iterator[Path]:
-    """Yield a folder in `beside`, or among temporary files, that is removed at the end, also if a signal is the end.
+    """Yield a folder in `beside`, or among temporary files, that is removed at the end, also after a signal.
 
-    Those that processes of this machine had there when they were killed are removed first.
+    Folders left there by killed processes of this machine are removed first.
     """
     place = Path(tempfile.gettempdir() if beside is None else beside)
     _remove_left(place)
     made = Path(tempfile.mkdtemp(prefix=WORK, dir=place))
     handle = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with suppress(OSError):  # network disks may not let it be held: there, none is removed either
+        with suppress(OSError):  # network disks may not support locks; no folder is removed there either
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Held before it has a name by which it might be taken for one that is left.
+        # Locked before it gets a name by which another process could take it for a leftover.
         folder = made.rename(made.with_name(made.name.replace(WORK, _ours(), 1)))
         _IN_USE.add(folder)
         try:
@@ -49,10 +49,10 @@ def work_folder(beside: Path | None) -> Iterator[Path]:
 def temporary_folder(
     place: str | None = None, *, of: str = "", advice: str = "set the environment variable TMPDIR to another"
 ) -> Iterator[Path]:
-    """Yield a folder among the system's temporary files, or in `place`, which is removed at the end.
+    """Yield a folder among the system's temporary files, or in `place`, that is removed at the end.
 
-    For what is written nowhere else: an OutputError names the temporary folder, and whose it is, if it is full or
-    cannot be written.
+    For files that are written nowhere else. If it is full or cannot be written, an OutputError names it; `of` says
+    whose it is.
     """
     named = f"the temporary folder{of}" if place is None else f"the temporary folder {place}{of}"
     try:
@@ -84,22 +84,22 @@ def _without_room(named: str, reason: str | None, advice: str) -> OutputError:
 
 
 def remove_work_folders() -> None:
-    """Remove the work folders and temporary folders of this process, which is about to end in the middle of it."""
+    """Remove the work folders and temporary folders of this process, which is about to end early."""
     for folder in tuple(_IN_USE):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ours() -> str:
-    """Prefix of work folders of this machine: another one may not see that they are held."""
+    """Prefix of this machine's work folders: other machines may not see that they are locked."""
     return f"{WORK}{os.uname().nodename}-"
 
 
 @cache
 def _remove_left(place: Path) -> None:
-    """Remove the work folders in a folder that killed processes of this machine have left there."""
-    with suppress(OSError):  # it may be missing, or one to write to and not to list
+    """Remove the work folders left in a folder by killed processes of this machine."""
+    with suppress(OSError):  # it may be missing, or writable but not readable
         for left in (path for path in place.iterdir() if path.name.startswith(_ours())):
-            with suppress(OSError):  # of another user, or held
+            with suppress(OSError):  # of another user, or locked
                 _remove_unless_held(left)
 
 
