@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the list of models as JSON.")
 @click.pass_context
 def command(context: click.Context, *, as_json: bool) -> None:
-    """List models and network presets; add, show, export, quantise or calibrate a model.
+    """List models and network presets; add, show, export, quantize or calibrate a model.
 
     A model is a .keras bundle, or the name of one: shipped with geoseg, added by you, or provided by another package.
     """
