@@ -70,6 +70,15 @@ def restarting(folder, scheduler, port):
         yield another
 
 
+def die_once(folder):
+    """End the first process that comes here, as a machine that fails; returns 42 in others."""
+    try:
+        (folder / "died").touch(exist_ok=False)
+    except FileExistsError:
+        return 42
+    os._exit(1)
+
+
 def wait_to_go(folder):
     """Say that this process has come here, and wait while a file is missing; returns 42."""
     (folder / f"reached_{os.getpid()}").touch()

@@ -24,7 +24,7 @@ from geoseg.version import __version__
 from .crew import Crew, Roster
 from .sharing import Sharing
 from .tasks import Predicted, choose, predict_block, run_task
-from .trouble import cluster_errors, lost
+from .trouble import cluster_errors, lost, run_on_workers
 from .versions import check_workers
 
 if TYPE_CHECKING:
@@ -87,11 +87,10 @@ class DaskExecutor:
         # A cluster that scales may have no worker until there is a task.
         with cluster_errors(self.client):
             self._check_workers()
-            choices: list[tuple[Runtime, list[str]]] = list(self.client.run(choose, settings).values()) or [
+            choices: list[tuple[Runtime, list[str]]] = list(run_on_workers(self.client, choose, settings).values()) or [
                 self.client.submit(choose, settings, pure=False).result()
             ]
-        for sentence in dict.fromkeys(sentence for _, sentences in choices for sentence in sentences):
-            warn(sentence)
+        _warn_of(sentence for _, sentences in choices for sentence in sentences)
         first, *others = dict.fromkeys(runtime for runtime, _ in choices)
         if others:
             raise UsageError(
@@ -172,8 +171,7 @@ class DaskExecutor:
         crew.ended(future, predicted.seconds)
         future.release()
         work.clock.add(predicted.stages)
-        for sentence in dict.fromkeys(predicted.warnings):
-            warn(sentence)
+        _warn_of(predicted.warnings)
         work.take(Finished(region=predicted.block, counts=predicted.counts))
 
     def submit(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
@@ -225,3 +223,9 @@ class DaskExecutor:
     def _addresses(self) -> frozenset[str]:
         with cluster_errors(self.client):
             return frozenset(self.client.scheduler_info(n_workers=-1)["workers"])
+
+
+def _warn_of(sentences: Iterable[str]) -> None:
+    """Warn of what workers have said, once of what several of them have."""
+    for sentence in dict.fromkeys(sentences):
+        warn(sentence)

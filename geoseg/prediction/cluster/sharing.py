@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 from geoseg.prediction.jobs import Job, Work
 
 from .tasks import keep
-from .trouble import cluster_errors
+from .trouble import WAITS_S, cluster_errors
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
     from .bundle import Bundle
 
-_WAITS_S = (0.1, 0.5, 2.0)
-"""Waits before a bundle is sent again, for the scheduler to notice that a worker has died."""
 _FEW = 2
 """Up to so many blocks of a scene are each sent with the whole job; for more, it is sent once."""
 
@@ -55,7 +53,7 @@ class Sharing:
         """Send a bundle to all workers, and again if one dies meanwhile, which Dask reports as a lost scheduler."""
         from distributed.comm.core import CommClosedError
 
-        for wait_s in _WAITS_S:
+        for wait_s in WAITS_S:
             try:
                 self._client.register_plugin(bundle)
             except CommClosedError:

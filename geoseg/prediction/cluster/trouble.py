@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
 R = TypeVar("R")
+
+WAITS_S = (0.1, 0.5, 2.0)
+"""Waits before workers are asked again, for the scheduler to notice that one has died."""
 
 
 @contextmanager
@@ -35,6 +39,36 @@ def cluster_errors(client: "Client") -> Iterator[None]:
         if client.status in ("running", "connecting"):
             raise
         raise lost(client) from error
+
+
+def run_on_workers(client: "Client", function: Callable[..., R], *arguments: Any) -> dict[str, R]:  # noqa: ANN401
+    """Run a function on all workers, without those that die meanwhile; returns results by address.
+
+    Dask reports the death of a worker as that of the scheduler. Raises what the function raises on a worker, and
+    ClusterError if one that the scheduler still has does not answer.
+    """
+    answers: dict[str, R | Exception] = client.run(function, *arguments, on_error="return")
+    for wait_s in WAITS_S:
+        silent = [address for address, answer in answers.items() if isinstance(answer, OSError)]
+        if not silent:
+            break
+        time.sleep(wait_s)
+        known = client.scheduler_info(n_workers=-1)["workers"]
+        for address in silent:
+            del answers[address]
+        if left := [address for address in silent if address in known]:
+            answers |= client.run(function, *arguments, workers=left, on_error="return")
+    results = {}
+    for address, answer in answers.items():
+        if isinstance(answer, OSError):
+            raise ClusterError(
+                f"the Dask worker at {address} does not answer ({answer}); end it, and repeat the command: predictions "
+                "resume."
+            ) from answer
+        if isinstance(answer, Exception):
+            raise answer
+        results[address] = answer
+    return results
 
 
 def lost(client: "Client") -> ClusterError:

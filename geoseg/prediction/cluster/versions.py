@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from geoseg.errors import UsageError
 from geoseg.version import __version__
 
+from .trouble import run_on_workers
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -22,7 +24,7 @@ def check_workers(client: "Client") -> int:
             return None
         return found
 
-    versions = client.run(installed)
+    versions = run_on_workers(client, installed)
     for address, version in versions.items():
         if version is None:
             raise UsageError(

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clusters import LoadPatient, cluster, restarting, wait_to_go, when_reached, working
+from clusters import LoadPatient, cluster, die_once, restarting, wait_to_go, when_reached, working
 from standins import load_deadly, load_noted, load_timed_out, waves
 
 import geoseg
 from geoseg.prediction.cluster.executor import DaskExecutor
+from geoseg.prediction.cluster.trouble import run_on_workers
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +69,12 @@ def test_a_killed_worker(scene, write_bundle, echo, tmp_path):
         )
         thread.join(60)
     assert files(done) == files(plain)
+
+
+def test_a_worker_that_dies_as_a_run_begins(tmp_path):
+    """A worker that ends while all are asked is left out, and is not taken for the scheduler."""
+    with cluster(tmp_path, 2) as (client, _):
+        assert list(run_on_workers(client, die_once, tmp_path).values()) == [42]
 
 
 def test_a_killed_scheduler(scene, write_bundle, echo, tmp_path):

@@ -30,7 +30,7 @@ def bundle_of(client, tmp_path):
 
 def test_a_worker_that_dies_meanwhile(tmp_path, monkeypatch):
     """A bundle is sent again, to all workers that are left, and the run goes on."""
-    monkeypatch.setattr(sharing, "_WAITS_S", (0, 0, 0))
+    monkeypatch.setattr(sharing, "WAITS_S", (0, 0, 0))
     client = Client(deaths=2, status="running")
     assert bundle_of(client, tmp_path).suffix == ".keras"
     assert client.sent == [True, False, False]
@@ -39,7 +39,7 @@ def test_a_worker_that_dies_meanwhile(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("deaths", "status", "sent"), [(1, "closed", 1), (9, "running", 4)])
 def test_a_scheduler_that_is_lost(tmp_path, monkeypatch, deaths, status, sent):
     """Where the client is closed, or each message fails, the scheduler is lost."""
-    monkeypatch.setattr(sharing, "_WAITS_S", (0, 0, 0))
+    monkeypatch.setattr(sharing, "WAITS_S", (0, 0, 0))
     client = Client(deaths, status)
     with pytest.raises(ClusterError, match="scheduler was stopped or restarted"):
         bundle_of(client, tmp_path)
