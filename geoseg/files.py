@@ -210,24 +210,28 @@ def refused(path: Path, error: Exception, said: str, *, room: int = 0) -> OSErro
     `room` bytes if the library may have removed what it had written?
     """
     if isinstance(error, OSError) and error.errno:
-        return OSError(error.errno, os.strerror(error.errno))
+        return _in_plain_words(error)
     try:
         with tempfile.TemporaryFile(dir=path.parent) as beside:
             beside.write(bytes(max(room, _ROOM)))
             beside.flush()
             os.fsync(beside.fileno())  # network disks may refuse only now
     except OSError as reason:
-        return OSError(reason.errno, reason.strerror)
+        return _in_plain_words(reason)
     return OSError(errno.EIO, f"{said}; is the disk full?")
 
 
+def _in_plain_words(error: OSError) -> OSError:
+    """Return an error of the operating system without what Arrow adds to its words."""
+    return OSError(error.errno, os.strerror(error.errno or 0))
+
+
 def _unwritten(path: Path, error: OSError, advice: str = "") -> OutputError:
-    reason = error.strerror or error
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        reason = os.strerror(error.errno)  # without what Arrow adds
+        error = _in_plain_words(error)
         if not advice and not _is_stream(path):
             advice = "; make room there"
-    return OutputError(f"{path} cannot be written ({reason}){advice}.")
+    return OutputError(f"{path} cannot be written ({error.strerror or error}){advice}.")
 
 
 def _is_stream(path: Path) -> bool:
