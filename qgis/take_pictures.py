@@ -47,12 +47,14 @@ def main() -> None:
     save(dialog, "predict")
     dialog.resize(980, 640)
     dialog.runAlgorithm()
-    while not (out / "suburb_classes.tif").exists():
+    while not dialog.wasExecuted():
         wait(0.5)
     wait(4)
     save(dialog, "progress")
     dialog.close()
     wait(3)
+    while iface.mapCanvas().isDrawing():
+        wait(0.5)
     iface.messageBar().clearWidgets()
     save(window, "results")
     os._exit(0)
