@@ -24,6 +24,7 @@ from .allowed import INDICES, open_allowed
 from .cut_off import refuse_cut_off
 from .hdf5 import DRIVERS as HDF5
 from .hdf5 import begins_as_hdf5, check_hdf5, check_plain_hdf5
+from .palettes import report_mixed_palettes
 from .servers import on_server
 from .sidecars import without_sidecars
 from .source_names import file_of
@@ -111,6 +112,7 @@ def check_dataset(source: str, dataset: DatasetReader, *above: str) -> None:
         holder = _Holder.of(name)
         for file in dataset.files[1:]:  # of other formats, and sidecars
             _locate_named(Named(file, relative=False, raw=True), holder)
+    report_mixed_palettes(dataset)
 
 
 def check_named(name: str, holder: str) -> None:
