@@ -29,7 +29,7 @@ from geoseg.prediction.planning import plan
 from geoseg.prediction.pooling import pool_stretch
 from geoseg.prediction.sample_tiles import read_tiles, spread_tiles
 from geoseg.prediction.settings import ImageryOptions, Settings
-from geoseg.rasters.georeference import placed
+from geoseg.rasters.georeference import placed, warn
 from geoseg.rasters.open import GDAL, opened, unplaced
 from geoseg.rasters.overlay import overlay_grid
 from geoseg.rasters.scene import open_scene
@@ -39,6 +39,7 @@ from geoseg.tiling.progress import Progress, no_progress
 
 from .class_mapping import ClassMapping, map_classes
 from .class_values import FoundValues, check_bands, sample_ids
+from .declared import note_hidden_class, note_other_names
 from .evaluate_model import check_image_gsd, find_raster_pairs, on_own_pixels
 from .probability_samples import SampledImage, choose_step, thin
 from .strips import describe_unknown
@@ -197,6 +198,11 @@ class _Labels:
             check_bands(label, coloured=mapping.reference.coloured)
             if mapping.reference.coding is None and mapping.single is None:
                 check_same_classes("the model", planned.plan.card.legend, self._path, legend_of(label))
+            for note in (
+                *note_hidden_class(label, self._path, mapping),
+                *note_other_names(label, self._path, mapping, mapping.reference),
+            ):
+                warn(note)
             self._overlay = overlay_grid(planned.plan.grid, label, str(planned.files.image), own_pixels=own)
 
     def read(self, pixels: Roi) -> npt.NDArray[np.uint8]:

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
-from rasterio.windows import Window
 
 from geoseg.datasets.codings import describe_near
 from geoseg.errors import SceneError
 from geoseg.models.legend import NODATA
 from geoseg.rasters.georeference import warn
+from geoseg.rasters.labels import count_bands, has_palette, read_codes
 from geoseg.rasters.open import reading
 from geoseg.rasters.overlay import Indices
-from geoseg.rasters.read import PART_SIDE, Masked, colour_bands, gather, packed_colours
+from geoseg.rasters.palettes import refuse_mixed_palettes
+from geoseg.rasters.read import PART_SIDE, Masked, gather
 from geoseg.rasters.values import refuse_scaled_ids
 from geoseg.sentences import counted
 from geoseg.tiling import Roi, roi_shape, within
@@ -66,20 +66,8 @@ def sample_ids(
 
 def _read_values(raster: DatasetReader, codes: Codes, roi: Roi) -> Masked:
     """Read ids or packed colours of a region, and where they are valid."""
-    window = Window.from_slices(*roi)
     with reading(raster):
-        if codes.coloured:
-            values = packed_colours(raster, raster.read(colour_bands(raster), window=window))
-        else:
-            values = raster.read(1, window=window)
-        # GDAL would decode the raster a second time for the mask of a nodata value.
-        if not codes.coloured and raster.mask_flag_enums[0] == [MaskFlags.nodata]:
-            valid = np.asarray(values != raster.nodata)
-        elif all(MaskFlags.all_valid in flags for flags in raster.mask_flag_enums):
-            valid = np.ones(values.shape, bool)
-        else:
-            valid = np.asarray(raster.dataset_mask(window=window) != 0)
-    return values, valid
+        return read_codes(raster, roi, coloured=codes.coloured)
 
 
 def _to_ids(
@@ -102,12 +90,12 @@ def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
     dtype = raster.dtypes[0]
     found = f"{raster.name} has {counted(raster.count, 'band')} of {dtype}"
     if coloured:
-        palette = raster.count == 1 and raster.colorinterp[0] == ColorInterp.palette
-        if dtype != "uint8" or not (raster.count in (3, 4) or palette):
+        if dtype != "uint8" or not (raster.count in (3, 4) or (count_bands(raster) == 1 and has_palette(raster))):
             raise SceneError(f"{found}; classes as colours need three bands of uint8.")
-    elif raster.count in (3, 4):
+        refuse_mixed_palettes(raster)
+    elif count_bands(raster) in (3, 4):
         raise SceneError(f"{found}; class ids need one (if its colours are classes, name their `coding`).")
-    elif raster.count != 1 or not dtype.startswith(("int", "uint")):
+    elif count_bands(raster) != 1 or not dtype.startswith(("int", "uint")):
         raise SceneError(f"{found}; class ids need one band of integers.")
     else:
         refuse_scaled_ids(raster)

@@ -9,16 +9,16 @@ import numpy as np
 import rasterio
 
 from geoseg.errors import SceneError, UsageError
-from geoseg.models.legend import NODATA, Legend
+from geoseg.models.legend import Legend
 from geoseg.rasters.georeference import known_as
 from geoseg.rasters.open import GDAL, opened, unplaced
-from geoseg.rasters.read import nodata_code
 from geoseg.rasters.tags import check_same_classes, legend_of, model_of
 from geoseg.tiling.progress import Progress, no_progress
 
 from .class_mapping import ClassMapping, map_classes
 from .counts import ComparedImage, Comparison, total
 from .criteria import Criteria, CriteriaOptions
+from .declared import note_hidden_class, note_names_of_two, note_other_names
 from .pairing import Pair, pair_rasters
 from .result import Evaluation, Subject
 from .strips import STRIP_PIXELS, Rasters, open_pair, strips
@@ -147,7 +147,7 @@ def _compare(pair: Pair, mapping: ClassMapping, criteria: Criteria, strip_pixels
             comparison=comparison if mapping.names is not None else comparison.resized(comparison.highest + 1),
             expected_in_prediction=frozenset(rasters.in_prediction.expected),
             expected_in_reference=frozenset(rasters.in_reference.expected),
-            notes=(*rasters.notes, *_note_swapped(pair, rasters), *_note_nodata(rasters)),
+            notes=(*rasters.notes, *_note_swapped(pair, rasters), *_note_declared(rasters)),
         )
 
 
@@ -161,19 +161,15 @@ def _note_swapped(pair: Pair, rasters: Rasters) -> Iterator[str]:
         )
 
 
-def _note_nodata(rasters: Rasters) -> Iterator[str]:
-    """Note a reference whose nodata value stands for a class, unless it is nodata of the prediction, too."""
-    codes, value = rasters.mapping.reference, rasters.reference.nodata
-    code = nodata_code(rasters.reference, coloured=codes.coloured)
-    if code is None or value == rasters.predicted.nodata:
-        return
-    number = codes.ids.get(int(code[0, 0]), NODATA)
-    if number != NODATA and number not in rasters.mapping.ignored:
-        name = "" if rasters.mapping.names is None else f" ({rasters.mapping.names[number]})"
-        yield (
-            f"the reference declares its value {value:g}{name} as nodata, so those pixels are not scored: if they are "
-            "of that class, remove the declaration (`gdal_translate -a_nodata none IN OUT.tif`)."
-        )
+def _note_declared(rasters: Rasters) -> Iterator[str]:
+    """Note what the two declare of their values that contradicts how they are compared."""
+    predicted, reference, mapping = rasters.predicted, rasters.reference, rasters.mapping
+    if reference.nodata != predicted.nodata:
+        yield from note_hidden_class(reference, "the reference", mapping)
+    if mapping.names is None:
+        yield from note_names_of_two(predicted, reference)
+    yield from note_other_names(predicted, "the prediction", mapping, mapping.predicted)
+    yield from note_other_names(reference, "the reference", mapping, mapping.reference)
 
 
 def _note_mask(images: Sequence[ComparedImage]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from rasterio.windows import Window
 from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.rasters.class_values import no_such_class, unlisted
 from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_distance
+from geoseg.rasters.labels import count_bands, has_alpha, read_codes
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.probabilities import check_probabilities, read_levels
 from geoseg.rasters.scene import Scene, open_scene
@@ -132,18 +133,18 @@ class ClassRaster:
 def open_class_raster(source: str | Path) -> ClassRaster:
     """Open a class raster: one band of integers, with a georeference."""
     scene = open_scene(source)
-    if len(scene.bands) != 1:
-        raise SceneError(
-            f"{scene.source} has {len(scene.bands)} bands; a class raster has one, as `geoseg predict` makes it."
-        )
     if not np.issubdtype(np.dtype(scene.dtype), np.integer):
         raise SceneError(f"{scene.source} holds {scene.dtype} values; class ids are integers.")
     with unplaced(), opened(scene.source) as raster:
+        if count_bands(raster) != 1:
+            raise SceneError(
+                f"{scene.source} has {raster.count} bands; a class raster has one, as `geoseg predict` makes it."
+            )
         refuse_scaled_ids(raster)
         return ClassRaster(
             scene=scene,
             classes=classes_of(raster),
-            masked=MaskFlags.all_valid not in raster.mask_flag_enums[0],
+            masked=has_alpha(raster) or MaskFlags.all_valid not in raster.mask_flag_enums[0],
             confidence=_confidence_beside(raster),
         )
 
@@ -166,20 +167,12 @@ def _warn(text: str) -> None:
 
 
 def _read(source: DatasetReader, window: Window) -> Values:
-    numbers = source.read(1, window=window)
-    flags = source.mask_flag_enums[0]
-    if MaskFlags.all_valid in flags:
-        valid = None
-    elif flags == [MaskFlags.nodata] and float(source.nodata).is_integer():
-        valid = numbers != int(source.nodata)
-    else:
-        valid = source.read_masks(1, window=window) != 0
+    numbers, valid = read_codes(source, window.toslices(), coloured=False)
     refuse_unread()
-    checked = numbers if valid is None else numbers[valid]
-    if numbers.dtype != np.uint8 and checked.size and not 0 <= checked.min() <= checked.max() < NODATA:
+    checked = numbers[valid] if numbers.dtype != np.uint8 else numbers[:0]
+    if checked.size and not 0 <= checked.min() <= checked.max() < NODATA:
         wrong = int(checked.min() if checked.min() < 0 else checked.max())
         raise SceneError(f"{source.name} holds the value {wrong}; class ids are integers from 0 to {NODATA - 1}.")
     values: Values = numbers.astype(np.uint16)
-    if valid is not None:
-        values[~valid] = NODATA
+    values[~valid] = NODATA
     return values

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
 
-from geoseg.errors import SceneError
 from geoseg.models.bundle import Scaling
 from geoseg.tiling import Roi, any_true, cut, lanczos_radius, roi_shape, within
 
@@ -20,14 +18,12 @@ from .grid import Shape
 from .resampling import Resampler
 from .unread import refuse_unread
 from .unwritten import columns_to_read
-from .validity import Validity, may_have
+from .validity import Validity
 
 PART_SIDE = 2048
 """About the square of this many source pixels are held at a time."""
 _PART_ROWS = 512
 """Source rows to take at a time, at most; those of one tile if that has more."""
-
-_RGB = ColorInterp.red, ColorInterp.green, ColorInterp.blue
 
 _FAR = 2**20
 """Distance of an offset from 0, in levels of 0–255, beyond which float32 would be off by more than a sixteenth of a
@@ -99,44 +95,6 @@ def colormap_of(dataset: rasterio.DatasetReader, band: int) -> dict[int, tuple[i
         return dict(dataset.colormap(band))
     except ValueError:
         return {}
-
-
-def colour_bands(dataset: rasterio.DatasetReader) -> list[int]:
-    """Numbers of the bands of colours: a palette, or red, green and blue as GDAL calls them; else the first three."""
-    found = dataset.colorinterp
-    if found[0] == ColorInterp.palette:
-        return [1]
-    if all(found.count(colour) == 1 for colour in _RGB):
-        return [found.index(colour) + 1 for colour in _RGB]
-    return [number for number, colour in enumerate(found, 1) if colour != ColorInterp.alpha][:3]
-
-
-def packed_colours(dataset: rasterio.DatasetReader, pixels: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """Colours `0xrrggbb` of pixels `(bands, rows, columns)`: three bands, or one with a palette."""
-    if len(pixels) == 1:
-        colormap = colormap_of(dataset, 1)
-        if not colormap:
-            raise SceneError(
-                f"{dataset.name} is declared a palette image but has no colour table; store its classes as ids."
-            )
-        palette = np.array([colormap.get(value, (0, 0, 0, 0)) for value in range(256)], np.int32)
-        red, green, blue, _ = palette[pixels[0]].transpose(2, 0, 1)
-    else:
-        red, green, blue = pixels.astype(np.int32)
-    packed: npt.NDArray[np.int32] = red << 16 | green << 8 | blue
-    return packed
-
-
-def nodata_code(dataset: rasterio.DatasetReader, *, coloured: bool) -> npt.NDArray[np.integer] | None:
-    """Id or packed colour `(1, 1)` of the pixels that a nodata value hides; None if none does."""
-    bands = colour_bands(dataset) if coloured else [1]
-    dtype = np.dtype(dataset.dtypes[0])
-    values = [dataset.nodatavals[number - 1] for number in bands]
-    hidden = (MaskFlags.nodata in dataset.mask_flag_enums[number - 1] for number in bands)
-    if not all(hidden) or not all(value is not None and may_have(dtype, value) for value in values):
-        return None
-    pixels = np.array(values).astype(dtype).reshape(-1, 1, 1)
-    return packed_colours(dataset, pixels) if coloured else pixels[0]
 
 
 def read_imagery(

@@ -9,6 +9,8 @@ import rasterio
 from geoseg.errors import SceneError
 from geoseg.models.bundle import PHYSICAL, Scaling
 
+from .labels import code_bands
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
@@ -38,7 +40,7 @@ def check_units(name: str, units: Units) -> None:
 
 def refuse_scaled_ids(raster: rasterio.DatasetReader) -> None:
     """Raise SceneError if a raster of class ids declares that its values stand for others."""
-    declared = units_of(raster)[0]
+    declared = units_of(raster)[code_bands(raster, coloured=False)[0] - 1]
     if declared != Unit():
         raise SceneError(
             f"{raster.name} declares {declared} for its class ids; write the ids that they stand for (`gdal_translate "

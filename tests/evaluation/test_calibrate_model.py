@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio import Affine
-from standins import make_card, warned
+from standins import make_card, name_ids, warned
 
 import geoseg
 from geoseg.errors import BundleError, DataError, OutputError, SceneError, UsageError
@@ -124,6 +124,18 @@ def test_labels_with_another_legend(bundle, write_pairs, tmp_path):
         with rasterio.open(path, "r+") as label:
             label.update_tags(GEOSEG_LEGEND=json.dumps(other.to_json()))
     with pytest.raises(SceneError, match=r"the model has the classes building, .*their ids cannot be compared"):
+        geoseg.calibrate(bundle, images, labels, tmp_path / "new.keras")
+
+
+def test_labels_that_hide_or_rename_a_class(bundle, write_pairs, tmp_path):
+    """A nodata value that is a class, and names that are not the model's, are reported as by evaluate and train."""
+    images, labels = write_pairs("ab", nodata=0)
+    label = name_ids(labels / "a.tif", {2: "road", 4: "pond"})
+    patterns = (
+        "declares its value 0 .building. as nodata, so that those pixels are unlabelled",
+        "names its id 4 'pond', but it is",
+    )
+    with warned(*(f"{label} {pattern}" for pattern in patterns)):
         geoseg.calibrate(bundle, images, labels, tmp_path / "new.keras")
 
 

@@ -13,7 +13,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 from scipy.ndimage import distance_transform_edt
 from sklearn.metrics import cohen_kappa_score, jaccard_score
-from standins import DAMAGED_LEGENDS, warned
+from standins import DAMAGED_LEGENDS, name_ids, warned, write_mosaic
 
 from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import SceneError, UsageError
@@ -328,8 +328,8 @@ def test_a_class_that_is_nodata(write_ids, blobs):
     """A nodata value of the reference that is one of the classes is noted: its pixels are not scored."""
     ours, theirs = write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(blobs(20, 20), "b.tif", nodata=0)
     note = (
-        "a: the reference declares its value 0 (building) as nodata, so those pixels are not scored: if they are of "
-        "that class, remove the declaration (`gdal_translate -a_nodata none IN OUT.tif`)."
+        "a: the reference declares its value 0 (building) as nodata, so that those pixels are unlabelled: if they are "
+        "of that class, remove the declaration (`gdal_translate -a_nodata none IN OUT.tif`)."
     )
     assert note in evaluate(ours, theirs).sentences()
     assert not evaluate(ours, theirs, ignore=["building"]).images[0].notes
@@ -350,6 +350,62 @@ def test_a_colour_that_is_nodata(write_ids, blobs, palette):
         theirs = write_ids(np.array([*colours.values()], np.uint8)[ids].transpose(2, 0, 1), "b.tif", nodata=255)
     (note,) = evaluate(ours, theirs, coding="potsdam").images[0].notes
     assert note.startswith(f"the reference declares its value {0 if palette else 255} (impervious surface) as nodata")
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_names_that_contradict_the_legend(write_ids, blobs, table):
+    """Names of ids in either raster that are not those of the legend are noted; those that agree are not."""
+    other = dict(enumerate(AERIAL.names)) | {2: "water", 4: "road"}
+    ours = name_ids(write_ids(blobs(20, 20), "a.tif", legend=AERIAL), dict(enumerate(AERIAL.names)), table=table)
+    assert (
+        not evaluate(ours, name_ids(write_ids(blobs(20, 20), "b.tif"), dict(enumerate(AERIAL.names)))).images[0].notes
+    )
+    theirs = name_ids(write_ids(blobs(20, 20), "b.tif"), other, table=table)
+    (note,) = evaluate(ours, theirs).images[0].notes
+    assert note.startswith("the reference names its id 2 'water' (and 1 more id), but it is taken for road: check")
+    (note,) = evaluate(ours, theirs, ignore=["road"]).images[0].notes
+    assert note.startswith("the reference names its id 4 'road', but it is taken for water")
+    assert not evaluate(ours, theirs, ignore=["road", "water"]).images[0].notes
+    (note,) = evaluate(ours, theirs, single="road").images[0].notes
+    assert note.startswith("the reference names its id 2 'water', but it is taken for road")
+    assert not evaluate(ours, theirs, single="road=4").images[0].notes
+    (note,) = evaluate(name_ids(write_ids(blobs(20, 20), "c.tif"), other), ours).images[0].notes
+    assert note.startswith("the prediction names its id 2 'water' (and 1 more id), but it is taken for road")
+
+
+def test_names_without_a_legend(write_ids, blobs):
+    """Of two rasters without a legend, an id with two names is noted."""
+    ours = name_ids(write_ids(blobs(20, 20), "a.tif"), {0: "field", 1: "road"})
+    assert not evaluate(ours, write_ids(blobs(20, 20), "b.tif")).images[0].notes
+    (note,) = evaluate(ours, name_ids(write_ids(blobs(20, 20), "b.tif"), {0: "Fields", 1: "water"})).images[0].notes
+    assert note.startswith("the reference names its id 1 'water', but it is taken for road")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_ids_with_an_alpha_band(write_ids, blobs, dtype):
+    """Reference pixels under alpha 0 have no class, as in training."""
+    truth, alpha = blobs(20, 20, seed=1).astype(dtype), np.full((20, 20), 255, dtype)
+    alpha[:7] = 0
+    theirs = write_ids(np.stack([truth, alpha]), "b.tif")
+    with rasterio.open(theirs, "r+") as raster:
+        raster.colorinterp = [ColorInterp.gray, ColorInterp.alpha]
+    evaluation = evaluate(write_ids(blobs(20, 20), "a.tif", legend=AERIAL), theirs)
+    assert evaluation.scores.overall_accuracy == (blobs(20, 20)[7:] == truth[7:]).mean()
+
+
+def test_a_mosaic_of_palettes(write_ids, blobs, tmp_path):
+    """A reference of files with different palettes has the wrong colours; of ids, a warning names a value."""
+    white, blue = (255, 255, 255), (0, 0, 255)
+    files = [
+        write_ids(blobs(20, 20, classes=2), f"{name}.tif", colours=dict(enumerate(colours)))
+        for name, colours in (("a", (white, blue)), ("b", (blue, white)))
+    ]
+    theirs = write_mosaic(tmp_path / "mosaic.vrt", *files)
+    ours = write_ids(blobs(20, 40, classes=2), "ours.tif", legend=LEGENDS["potsdam"])
+    with warned("the value 0 is #ffffff in .*a.tif and #0000ff in .*b.tif"):
+        with pytest.raises(SceneError, match="shows files with different colour tables"):
+            evaluate(ours, theirs, coding="potsdam")
+        evaluate(ours, theirs)
 
 
 def test_a_class_that_erosion_removes(write_ids, blobs):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio import Affine
+from rasterio.enums import ColorInterp
 from standins import warned
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
@@ -98,3 +99,15 @@ def test_least_area_in_every_place(write_ids, easting, pixels, kept):
     values[5, 5 : 5 + pixels] = 1
     path = write_ids(values, transform=Affine(1, 0, easting, 0, -1, 5_400_000))
     assert (1 in polygonise(path, min_area_m2=12).totals) is kept
+
+
+def test_ids_with_an_alpha_band(write_ids):
+    """Pixels under alpha 0 are of no polygon."""
+    alpha = np.full_like(HALVES, 255)
+    alpha[:10] = 0
+    path = write_ids(np.stack([HALVES, alpha]))
+    with rasterio.open(path, "r+") as raster:
+        raster.colorinterp = [ColorInterp.gray, ColorInterp.alpha]
+    assert {number: total.area_m2 for number, total in polygonise(path).totals.items()} == pytest.approx(
+        {0: 200, 3: 200}, rel=1e-3
+    )

@@ -13,8 +13,9 @@ from geoseg.batch.batch import batch
 from geoseg.errors import SceneError
 from geoseg.models.bundle import Scaling
 from geoseg.rasters.bands import name_bands
+from geoseg.rasters.labels import to_codes
 from geoseg.rasters.open import opened, unplaced
-from geoseg.rasters.read import colormap_of, packed_colours, scaled
+from geoseg.rasters.read import colormap_of, scaled
 from geoseg.rasters.scene import describe, open_scene
 
 
@@ -69,7 +70,7 @@ def test_palette_without_colours(vrt, scene, tmp_path):
         assert raster.colorinterp[0] == ColorInterp.palette
         assert colormap_of(raster, 1) == {}
         with pytest.raises(SceneError, match="is declared a palette image but has no colour table"):
-            packed_colours(raster, raster.read([1]))
+            to_codes(raster, raster.read([1]), coloured=True)
     geoseg.resize(path, tmp_path / "half.tif", scale=0.5, labels=True)
 
 

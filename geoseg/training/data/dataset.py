@@ -20,7 +20,7 @@ from geoseg.training.recipe.resolve import Run
 
 from .atlas import ATLAS_BYTES, Atlas, read_all
 from .cache import Cache
-from .label_checks import check_labels, report_hidden_classes, report_narrow_lines
+from .label_checks import check_labels, report_contradictions, report_hidden_classes, report_narrow_lines
 from .pairs import Pair, open_pairs
 from .read_pairs import Labelled, Region, read_pair
 from .rendered import (
@@ -100,6 +100,7 @@ class Data:
         held_out = [pair for side in self.sides for pair in side.validation]
         report_narrow_lines(drawn)
         report_hidden_classes([*drawn, *held_out], self.run.labels)
+        report_contradictions([*drawn, *held_out], self.run.labels)
         scored = count_labels(held_out, len(self.run.labels.allowed)).counts.sum(axis=0)
         check_labels(self.run, self._label_pixels(), scored, len(held_out))
 

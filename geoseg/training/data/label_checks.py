@@ -1,7 +1,8 @@
 """Check the labels before a training run begins, and warn of likely mistakes."""
 
 import warnings
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +10,8 @@ import numpy.typing as npt
 from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import DataError, GeosegWarning, UsageError
 from geoseg.models.legend import NODATA, Legend
-from geoseg.rasters.open import opened
-from geoseg.rasters.read import nodata_code
+from geoseg.rasters.class_names import Contradiction, contradictions, describe_contradiction
+from geoseg.rasters.labels import nodata_hides
 from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.resolve import Run
 
@@ -71,22 +72,37 @@ def report_narrow_lines(pairs: Iterable[Pair]) -> None:
 
 def report_hidden_classes(pairs: Iterable[Pair], labels: LabelSets) -> None:
     """Warn of label rasters whose nodata value stands for a class: their pixels of that class are unlabelled."""
-    hidden: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[float, tuple[str, ...]], list[str]] = defaultdict(list)
+    for pair, coding in _rasters(pairs):
+        hidden = pair.labelled.hidden
+        if hidden is not None and (names := _names(coding.table.get(hidden.code, labels.ignored), labels)):
+            found[hidden.nodata, names].append(str(pair.label))
+    for (nodata, names), (name, *others) in found.items():
+        _warn(nodata_hides(name, nodata, " or ".join(names), others=len(others)))
+
+
+def report_contradictions(pairs: Iterable[Pair], labels: LabelSets) -> None:
+    """Warn of label rasters that name their ids otherwise than the classes which these are taken for."""
+    found: dict[tuple[Contradiction, ...], list[str]] = defaultdict(list)
+    for pair, coding in _rasters(pairs):
+        meant = {number: _names(value, labels) for number, value in coding.table.items() if value != labels.ignored}
+        contradicted = contradictions(pair.labelled.names, meant, labels.legend.names, mapped=coding.legend is None)
+        if contradicted:
+            found[contradicted].append(str(pair.label))
+    for contradicted, (name, *others) in found.items():
+        _warn(describe_contradiction(name, contradicted, others=len(others)))
+
+
+def _rasters(pairs: Iterable[Pair]) -> Iterator[tuple[Pair, LabelEncoder]]:
+    """Yield one pair of each label raster, with its coding."""
     for pair in {pair.label: pair for pair in pairs}.values():
-        if not isinstance(pair.coding, LabelEncoder):
-            continue
-        with opened(str(pair.label), overviews=True, identity=pair.label_identity) as label:
-            code, nodata = nodata_code(label, coloured=pair.coding.coding.coloured), label.nodata
-        value = labels.ignored if code is None else pair.coding.table.get(int(code[0, 0]), labels.ignored)
-        if value != labels.ignored:
-            meant = " or ".join(labels.legend.names[number] for number in labels.allowed[value])
-            hidden.setdefault((f"{nodata:g}", meant), []).append(str(pair.label))
-    for (nodata, meant), names in hidden.items():
-        more = f", as do {len(names) - 1} more" if len(names) > 1 else ""
-        _warn(
-            f"{names[0]} declares its value {nodata} ({meant}) as nodata{more}, so that those pixels are unlabelled: "
-            "if they are of that class, remove the declaration (`gdal_translate -a_nodata none IN OUT.tif`)."
-        )
+        if isinstance(pair.coding, LabelEncoder):
+            yield pair, pair.coding
+
+
+def _names(value: int, labels: LabelSets) -> tuple[str, ...]:
+    """Names of the classes of a label value; none of ignored pixels."""
+    return () if value == labels.ignored else tuple(labels.legend.names[number] for number in labels.allowed[value])
 
 
 def _check_classes(run: Run, trained: Counts) -> None:

@@ -2,7 +2,8 @@
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,15 @@ from pyproj import CRS
 from geoseg.datasets.listing import VECTORS
 from geoseg.datasets.pairs import Files
 from geoseg.errors import DataError, GeosegWarning, SceneError
+from geoseg.rasters.class_names import class_names_of
 from geoseg.rasters.datum import warn_of_shift
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, place_in, turn_of, turn_to
 from geoseg.rasters.identity import Mark, identify
+from geoseg.rasters.labels import Hidden, hidden_value
 from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.overlay import has_other_place
+from geoseg.rasters.palettes import refuse_mixed_palettes
 from geoseg.rasters.scene import is_placed, refuse_one_unrectified
 
 from .label_vectors import read_features
@@ -30,27 +34,50 @@ _NEAR = 0.1
 """Vector labels this far from an image, in its sides, still belong to it: lines have a width."""
 
 
-def check_label(files: Files, image: rasterio.DatasetReader, grid: GeoBox | None) -> tuple[tuple[Mark, ...], bool]:
+@dataclass(frozen=True, kw_only=True)
+class LabelRaster:
+    """What is known of a label raster before its pixels are read."""
+
+    identity: tuple[Mark, ...]
+    by_place: bool
+    """Whether its pixels are found by their place on the ground: not if they are the image's own."""
+    hidden: Hidden | None = None
+    """Its nodata value if pixels may have it."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Names that it gives to ids."""
+
+
+def check_label(
+    files: Files, image: rasterio.DatasetReader, grid: GeoBox | None, *, coloured: bool = False
+) -> LabelRaster:
     """Check that a label raster can be opened, and overlaps its opened image, whose own grid is None if not placed.
 
-    Unless both have a georeference, their sizes must agree, give or take a pixel. Returns the label's marks, and
-    whether its pixels are found by their place on the ground: not if they are the image's own.
+    Unless both have a georeference, their sizes must agree, give or take a pixel. One whose colours are read must not
+    be a VRT of files with different palettes.
     """
     with opened(str(files.label), overviews=True) as label:
+        if coloured:
+            refuse_mixed_palettes(label)
+        found = LabelRaster(
+            identity=identify(label),
+            by_place=False,
+            hidden=hidden_value(label, coloured=coloured),
+            names={} if coloured else class_names_of(label),
+        )
         if grid is None or not is_placed(label):
             refuse_one_unrectified(image, label)
-            if any(abs(found - wanted) > 1 for found, wanted in zip(label.shape, image.shape, strict=True)):
+            if any(abs(ours - theirs) > 1 for ours, theirs in zip(label.shape, image.shape, strict=True)):
                 raise SceneError(
                     f"{files.label} has {label.width} × {label.height} pixels, its image {image.width} × "
                     f"{image.height}; georeference both, or resample them to one size."
                 )
-            return identify(label), False
+            return found
         along, down = to_label_pixels(grid, label, *_lattice(grid, 0))
         if not (_overlap(along, 0, label.width) and _overlap(down, 0, label.height)):
             raise SceneError(f"{files.label} does not overlap its image {files.image}; check the georeference of both.")
         _warn_of_shift(files.label, CRS.from_wkt(label.crs.to_wkt()), grid)
         same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
-        return identify(label), not same
+        return replace(found, by_place=not same)
 
 
 def _warn_of_shift(label: Path, crs: CRS, grid: GeoBox) -> None:

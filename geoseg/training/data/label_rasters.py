@@ -3,22 +3,20 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
 from odc.geo.geobox import GeoBox
-from rasterio.enums import ColorInterp
-from rasterio.windows import Window
 
 from geoseg.datasets.listing import VECTORS
 from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.grid import Grid
 from geoseg.rasters.ground import crs_of
+from geoseg.rasters.labels import count_bands, has_palette, read_codes
 from geoseg.rasters.open import opened
 from geoseg.rasters.overlay import Indices, overlay_grid
-from geoseg.rasters.read import PART_SIDE, colour_bands, gather, packed_colours, read_nearest
+from geoseg.rasters.read import PART_SIDE, gather, read_nearest
 from geoseg.rasters.tags import check_same_classes, legend_of
 from geoseg.rasters.values import refuse_scaled_ids
 from geoseg.tiling import Roi
@@ -32,10 +30,10 @@ Values = tuple[npt.NDArray[np.integer], npt.NDArray[np.bool_]]
 
 def read_values(pair: Pair, encoder: LabelEncoder, roi: Roi) -> Values:
     """Read ids or packed colours of a region of the image's grid."""
-    with opened(str(pair.label), overviews=True, identity=pair.label_identity) as label:
+    with opened(str(pair.label), overviews=True, identity=pair.labelled.identity) as label:
         _check_kind(pair, encoder, label)
-        read = partial(_read_native, encoder, label)
-        if pair.by_place and pair.grid is not None:
+        read = partial(read_codes, label, coloured=encoder.coding.coloured)
+        if pair.labelled.by_place and pair.grid is not None:
             return gather(read, label.shape, *_locate(pair, pair.grid, label, roi), at_most=PART_SIDE**2)
         return read_nearest(label, read, pair.shape, roi)
 
@@ -52,8 +50,7 @@ def _locate(pair: Pair, grid: GeoBox, label: rasterio.DatasetReader, roi: Roi) -
 
 
 def _check_kind(pair: Pair, encoder: LabelEncoder, label: rasterio.DatasetReader) -> None:
-    has_palette = label.colorinterp[0] == ColorInterp.palette
-    if encoder.coding.coloured and label.count < 3 and not has_palette:
+    if encoder.coding.coloured and label.count < 3 and not has_palette(label):
         raise SceneError(
             f"{pair.label} has {label.count} band without a palette, but the coding of data set {encoder.data_set} is "
             "colours; set its coding to ids."
@@ -69,25 +66,6 @@ def _check_kind(pair: Pair, encoder: LabelEncoder, label: rasterio.DatasetReader
     check_same_classes("the recipe", encoder.legend, str(pair.label), legend_of(label))
 
 
-def _read_native(encoder: LabelEncoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
-    """Read ids or packed colours of a region of the label's own pixels."""
-    window = Window.from_slices(*roi)
-    bands = colour_bands(label) if encoder.coding.coloured else [1]
-    pixels = label.read(bands, window=window)
-    valid = (label.read_masks(bands, window=window) > 0).any(axis=0)
-    return pack_values(label, pixels, coloured=encoder.coding.coloured), valid
-
-
-def pack_values(label: rasterio.DatasetReader, pixels: npt.NDArray[Any], *, coloured: bool) -> npt.NDArray[np.integer]:
-    """Convert pixels `(bands, rows, columns)` to ids or colours `0xrrggbb`, using the raster's palette if any."""
-    if not coloured:
-        ids: npt.NDArray[np.integer] = pixels[0]
-        return ids
-    if pixels.dtype != np.uint8:
-        raise SceneError(f"{label.name} holds {pixels.dtype} colours; colours of labels must be 8-bit.")
-    return packed_colours(label, pixels)
-
-
 def find_used_ids(labels: Sequence[Path]) -> frozenset[int]:
     """Find all ids in label rasters without a nodata value."""
     used: set[int] = set()
@@ -98,18 +76,14 @@ def find_used_ids(labels: Sequence[Path]) -> frozenset[int]:
             refuse_floats(label)
             if label.nodata is None and not is_coloured(label):
                 for _, window in label.block_windows(1):
-                    used.update(np.unique(label.read(1, window=window)).tolist())
+                    ids, labelled = read_codes(label, window.toslices(), coloured=False)
+                    used.update(np.unique(ids[labelled]).tolist())
     return frozenset(used)
 
 
 def is_coloured(label: rasterio.DatasetReader) -> bool:
     """Whether a label raster holds colours in separate bands."""
     return count_bands(label) >= 3
-
-
-def count_bands(label: rasterio.DatasetReader) -> int:
-    """Count the bands of a label raster, without alpha."""
-    return int(label.count) - (ColorInterp.alpha in label.colorinterp)
 
 
 def refuse_floats(label: rasterio.DatasetReader) -> None:

@@ -28,7 +28,7 @@ from geoseg.training.recipe.recipe import DataSet
 
 from .ground_squares import Blocks
 from .imagery import read_images
-from .label_places import check_features, check_label, report_other_places
+from .label_places import LabelRaster, check_features, check_label, report_other_places
 from .label_values import LabelEncoder, build_label_encoder
 from .label_vectors import VectorCoding, build_vector_coding
 
@@ -55,10 +55,9 @@ class Pair:
     image: Path
     label: Path
     image_identity: tuple[Mark, ...]
-    """Marks of the image's files when it was described, and of the label's likewise; see `opened`."""
-    label_identity: tuple[Mark, ...]
-    by_place: bool
-    """Whether pixels of a label raster are found by their place on the ground, as they are not the image's own."""
+    """Marks of the image's files when it was described; see `opened`."""
+    labelled: LabelRaster
+    """What is known of the label likewise."""
     native: tuple[int, int]
     """Height and width of the image file."""
     native_m: tuple[float, float]
@@ -155,9 +154,10 @@ def open_pair(
         elif not image.transform.is_identity:
             plane = GeoBox(native, image.transform, None)
         geobox = None if own is None else own.geobox
-        label_identity, by_place = identify_file(files.label), False
-        if not is_vector:
-            label_identity, by_place = check_label(files, image, geobox)
+        if isinstance(coding, LabelEncoder):
+            labelled = check_label(files, image, geobox, coloured=coding.coding.coloured)
+        else:
+            labelled = LabelRaster(identity=identify_file(files.label), by_place=False)
         pairs = []
         for wanted_m in gsds_m:
             gsd_m = wanted_m(found_m) if callable(wanted_m) else wanted_m
@@ -171,8 +171,7 @@ def open_pair(
                     image=files.image,
                     label=files.label,
                     image_identity=imagery.raster.identity,
-                    label_identity=label_identity,
-                    by_place=by_place,
+                    labelled=labelled,
                     native=native,
                     native_m=found_m,
                     shape=shape,

@@ -66,7 +66,7 @@ def read_labels(pair: Pair, roi: Roi) -> npt.NDArray[np.uint8]:
         if pair.grid is None:
             raise SceneError(f"{pair.image} has no georeference; vector labels need an image with a CRS.")
         labels = rasterise_labels(pair.label, pair.coding, pair.grid, roi)
-        check_unchanged(str(pair.label), pair.label_identity)
+        check_unchanged(str(pair.label), pair.labelled.identity)
     else:
         values, valid = read_values(pair, pair.coding, roi)
         labels = pair.coding.encode(values, valid, str(pair.label))

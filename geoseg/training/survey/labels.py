@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.enums import ColorInterp
 
 from geoseg.datasets.codings import CODINGS, Coding
 from geoseg.datasets.listing import VECTORS
 from geoseg.errors import DataError, SceneError, UsageError
+from geoseg.rasters.labels import code_bands, count_bands, has_palette, is_labelled, to_codes
 from geoseg.rasters.open import opened
-from geoseg.rasters.read import colour_bands
+from geoseg.rasters.palettes import refuse_mixed_palettes
 from geoseg.rasters.values import refuse_scaled_ids
-from geoseg.training.data.label_rasters import count_bands, is_coloured, pack_values, refuse_floats
+from geoseg.training.data.label_rasters import is_coloured, refuse_floats
 from geoseg.training.data.label_vectors import NULL, format_values, read_features
 from geoseg.training.recipe.label_sets import OTHERS
 
@@ -75,10 +75,9 @@ def read_thinned(
     source: rasterio.DatasetReader, bands: list[int]
 ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
     """Read evenly spaced pixels `(bands, rows, columns)`, and a mask `(rows, columns)` of pixels with data."""
-    shape = len(bands), min(source.height, SAMPLE_SIDE), min(source.width, SAMPLE_SIDE)
-    pixels: npt.NDArray[np.generic] = source.read(bands, out_shape=shape)
-    valid: npt.NDArray[np.bool_] = (source.read_masks(bands, out_shape=shape) > 0).any(axis=0)
-    return pixels, valid
+    shape = min(source.height, SAMPLE_SIDE), min(source.width, SAMPLE_SIDE)
+    pixels: npt.NDArray[np.generic] = source.read(bands, out_shape=(len(bands), *shape))
+    return pixels, is_labelled(source, bands, shape=shape)
 
 
 def _survey_rasters(paths: Sequence[Path]) -> LabelSurvey:
@@ -88,10 +87,12 @@ def _survey_rasters(paths: Sequence[Path]) -> LabelSurvey:
         with opened(str(path)) as label:
             coloured = _holds_colours(label)
             kinds.setdefault(coloured, path)
-            if not coloured:
+            if coloured:
+                refuse_mixed_palettes(label)
+            else:
                 refuse_scaled_ids(label)
-            pixels, valid = read_thinned(label, colour_bands(label) if coloured else [1])
-            found, times = np.unique(pack_values(label, pixels, coloured=coloured)[valid], return_counts=True)
+            pixels, valid = read_thinned(label, code_bands(label, coloured=coloured))
+            found, times = np.unique(to_codes(label, pixels, coloured=coloured)[valid], return_counts=True)
             counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
     if len(kinds) > 1:
         raise SceneError(f"{kinds[True]} holds colours and {kinds[False]} ids; use labels of one kind.")
@@ -113,7 +114,7 @@ def _holds_colours(label: rasterio.DatasetReader) -> bool:
     refuse_floats(label)
     if count_bands(label) == 2:
         raise SceneError(f"{label.name} has 2 bands; labels have one, of ids or with a palette, or three, of colours.")
-    return is_coloured(label) or bool(label.colorinterp[0] == ColorInterp.palette)
+    return is_coloured(label) or has_palette(label)
 
 
 def _recognise(counts: Counter[int], path: Path, *, coloured: bool) -> str | None:

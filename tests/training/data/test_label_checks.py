@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import shapely
 from rasterio import Affine
+from standins import name_ids
 
 from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import GeosegWarning
@@ -35,12 +36,17 @@ def test_lines_narrower_than_pixels(write_raster, coordinates, open_recipe, tmp_
     assert all("lines of data set set are 0.8 m wide, and its pixels 1 m" in text for text in texts)
 
 
-def hidden(data):
-    """Warnings of nodata values that stand for a class."""
+def told(data, words):
+    """Warnings with these words."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", GeosegWarning)
         data.check()
-    return [str(each.message) for each in caught if "as nodata" in str(each.message)]
+    return [str(each.message) for each in caught if words in str(each.message)]
+
+
+def hidden(data):
+    """Warnings of nodata values that stand for a class."""
+    return told(data, "as nodata")
 
 
 @pytest.mark.parametrize("split", [{"validation": 0.0}, {"validation": ["b"]}])
@@ -79,3 +85,33 @@ def test_colours_that_are_nodata(write_raster, coordinates, open_recipe, palette
     assert [f"its value {0 if palette else 255} (impervious surface) as nodata" in text for text in found] == [True] * (
         nodata == 255
     )
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_labels_that_name_other_classes(write_raster, coordinates, open_recipe, table):
+    """Names in labels that contradict the legend are reported once for all labels; those that agree are silent."""
+    entry = {"name": "set", "images": "images", "labels": "labels", "split": {"validation": ["b"]}}
+    labels = (np.arange(2400).reshape(1, 40, 60) % 3).astype(np.uint8)
+    for number, name in enumerate("abc"):
+        place = {"transform": Affine(1, 0, 500_000, 0, -1, 5_400_000) @ Affine.translation(200 * number, 0)}
+        write_raster(f"images/{name}.tif", coordinates(40, 60), **place)
+        name_ids(write_raster(f"labels/{name}.tif", labels, **place), {0: "land", 1: "water", 2: "road"}, table=table)
+    data = open_recipe(entry)
+    (text,) = told(data, "names its id")
+    assert "a.tif names its id 1 'water' (and 1 more id), as do 2 more, but it is taken for road" in text
+    assert not told(open_recipe(entry | {"values": {"0": "land", "1": "water", "2": "road"}}), "names its id")
+    (text,) = told(open_recipe(entry | {"values": {"0": "ignore", "1": "land", "2": "road"}}), "names its id")
+    assert "a.tif names its id 1 'water', as do 2 more, but it is taken for land" in text
+
+
+def test_labels_that_name_the_same_classes(write_raster, coordinates, open_recipe):
+    """Names that agree, and those of ids that the recipe maps to classes of other names, are silent."""
+    labels = (np.arange(2400).reshape(1, 40, 60) % 3).astype(np.uint8)
+    write_raster("image.tif", coordinates(40, 60))
+    entry = {"name": "set", "images": "image.tif", "labels": "label.tif", "split": {"validation": 0.0}}
+    name_ids(write_raster("label.tif", labels), {0: "Land", 1: "roads", 2: "water"})
+    assert not told(open_recipe(entry), "names its id")
+    name_ids(write_raster("label.tif", labels), {0: "fields", 1: "motorway", 2: "lake"})
+    mapped = {"values": {"0": "land", "1": "road", "2": "water"}}
+    assert not told(open_recipe(entry | mapped), "names its id")
+    assert len(told(open_recipe(entry), "names its id 0 'fields' (and 2 more ids)")) == 1

@@ -1,5 +1,6 @@
 import json
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from pyproj import Transformer
 from rasterio import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
-from standins import warned
+from standins import warned, write_mosaic, write_warped
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.rasters.open import unplaced
@@ -105,6 +106,17 @@ def test_regions_join(write_raster, coordinates, ids, only_pair, gsd_m):
             np.testing.assert_array_equal(part[1], labels[roi])
 
 
+def test_regions_of_a_vrt_that_warps_join(write_raster, noise, ids, only_pair, tmp_path):
+    """A region of a VRT that warps has the pixels of the whole image, as in prediction."""
+    write_warped(write_raster("source.tif", noise(400, 700), nodata=255), tmp_path / "image.vrt")
+    write_raster("label.tif", ids(400, 700))
+    pair = only_pair(images="image.vrt", labels="label.tif", **RGB)
+    pixels, _ = read_image(pair, whole(pair))
+    for cols in (slice(left, min(left + 96, pair.shape[1])) for left in range(0, pair.shape[1], 96)):
+        part, _ = read_image(pair, (slice(0, pair.shape[0]), cols))
+        np.testing.assert_array_equal(part, pixels[:, cols])
+
+
 def test_images_of_the_cards_gsd_are_left_alone(write_raster, coordinates, only_pair, ids):
     """An image within 5 % of the GSD keeps its pixels, wherever it is."""
     image = coordinates(30, 20)
@@ -161,6 +173,18 @@ def test_nodata_of_labels_is_ignored(write_raster, coordinates, ids, only_pair):
     np.testing.assert_array_equal(read_labels(pair, whole(pair)), np.where(labels[0] == 1, 3, labels[0]))
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_ids_with_an_alpha_band(write_raster, coordinates, ids, only_pair, dtype):
+    """Pixels of a label under alpha 0 are ignored, whatever the type of its ids."""
+    write_raster("image.tif", coordinates(20, 30))
+    labels, alpha = ids(20, 30).astype(dtype), np.full((1, 20, 30), 255, dtype)
+    alpha[:, :7] = 0
+    with rasterio.open(write_raster("label.tif", np.concatenate([labels, alpha])), "r+") as label:
+        label.colorinterp = [ColorInterp.gray, ColorInterp.alpha]
+    pair = only_pair(images="image.tif", labels="label.tif")
+    np.testing.assert_array_equal(read_labels(pair, whole(pair)), np.where(alpha[0] == 0, 3, labels[0]))
+
+
 def test_palettes(write_raster, coordinates, only_pair):
     """A palette PNG is read as colours if the coding is of colours, and as indices if it is of ids."""
     colours = {0: (132, 41, 246, 255), 1: (60, 16, 152, 255), 2: (155, 155, 155, 255)}
@@ -171,6 +195,22 @@ def test_palettes(write_raster, coordinates, only_pair):
     np.testing.assert_array_equal(read_labels(pair, whole(pair)), np.array([1, 0, 5])[indices[0]])
     pair = only_pair(images="image.png", labels="label.png", coding="ids")
     np.testing.assert_array_equal(read_labels(pair, whole(pair)), indices[0])
+
+
+@pytest.mark.parametrize("coding", ["mbrsc", "ids"])
+def test_mosaics_of_palettes(write_raster, coordinates, only_pair, tmp_path, coding):
+    """Labels as colours are refused in a VRT of files with different palettes; of ids, a warning names a value."""
+    land, building = (132, 41, 246, 255), (60, 16, 152, 255)
+    indices = np.zeros((1, 20, 30), np.uint8)
+    files = [
+        write_raster(f"{name}.tif", indices, palette={0: colour}) for name, colour in (("a", land), ("b", building))
+    ]
+    write_raster("image.tif", coordinates(20, 60))
+    write_mosaic(tmp_path / "label.vrt", *files)
+    refused = pytest.raises(SceneError, match="shows files with different colour tables")
+    told = warned("the value 0 is #8429f6 in .*a.tif and #3c1098 in .*b.tif")
+    with told, refused if coding == "mbrsc" else nullcontext():
+        only_pair(images="image.tif", labels="label.vrt", coding=coding, legend="mbrsc")
 
 
 @pytest.mark.parametrize("order", ["blue green red", "alpha red green blue"])

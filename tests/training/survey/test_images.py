@@ -8,6 +8,7 @@ import pytest
 import rasterio
 import shapely
 from rasterio.enums import ColorInterp
+from standins import warned, write_mosaic
 
 from geoseg.errors import DataError, GeosegError, SceneError, UsageError
 from geoseg.training.survey.images import survey_images
@@ -144,6 +145,19 @@ def test_colours_of_a_palette(seen, ids):
     """A palette with two colours of a built-in coding is not that coding."""
     found = seen(label=ids, palette={0: (255, 0, 0), 1: (0, 255, 0)}).labels
     assert (found.coding, dict(found.counts)) == ("colours", {"#00ff00": 0.5, "#ff0000": 0.5})
+
+
+def test_a_mosaic_of_palettes(write_raster, picture, ids, tmp_path):
+    """A mosaic of files with different palettes shows wrong colours, and is refused as in training."""
+    image = write_raster("images/a.tif", picture)
+    colours = [(255, 0, 0, 255), (0, 255, 0, 255)]
+    files = [
+        write_raster(f"labels/{name}.tif", ids, palette=dict(enumerate(each)))
+        for name, each in (("a", colours), ("b", colours[::-1]))
+    ]
+    label = write_mosaic(tmp_path / "labels/mosaic.vrt", *files)
+    with warned("the value 0 is #ff0000 in"), pytest.raises(SceneError, match="files with different colour tables"):
+        survey_images(str(image), str(label))
 
 
 def test_colours_by_interpretation(seen, write_raster, tmp_path):

@@ -1,0 +1,59 @@
+"""Ids and colours of labels, and where they have data."""
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.enums import ColorInterp
+
+from geoseg.rasters.labels import code_bands, count_bands, hidden_value, read_codes
+from geoseg.rasters.open import opened
+
+REGION = slice(0, 8), slice(0, 8)
+
+
+@pytest.fixture
+def with_alpha(write_ids):
+    """Write ids with an alpha band, 0 in the first row, before or after them."""
+
+    def write(dtype, order, **profile):
+        ids = np.arange(64, dtype=dtype).reshape(8, 8)
+        alpha = np.full((8, 8), 255, dtype)
+        alpha[0] = 0
+        bands = {"ids": ids, "alpha": alpha}
+        path = write_ids(np.stack([bands[name] for name in order]), **profile)
+        with rasterio.open(path, "r+") as raster:
+            colours = {"ids": ColorInterp.gray, "alpha": ColorInterp.alpha}
+            raster.colorinterp = [colours[name] for name in order]
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("order", [("ids", "alpha"), ("alpha", "ids")])
+@pytest.mark.parametrize(("dtype", "nodata"), [("uint8", None), ("uint8", 20), ("int32", None)])
+def test_ids_with_alpha(with_alpha, dtype, nodata, order):
+    """Ids are labels where alpha is not 0, whatever their type, order and nodata value."""
+    with opened(str(with_alpha(dtype, order, nodata=nodata))) as raster:
+        ids, labelled = read_codes(raster, REGION, coloured=False)
+        assert count_bands(raster) == 1
+        assert [order[number - 1] for number in code_bands(raster, coloured=False)] == ["ids"]
+    np.testing.assert_array_equal(ids, np.arange(64).reshape(8, 8))
+    np.testing.assert_array_equal(labelled, (ids >= 8) & (ids != nodata))
+
+
+@pytest.mark.parametrize("nodata", [9, -1, 300, None])
+def test_nodata_of_ids(write_ids, nodata):
+    """Ids of the nodata value are no labels; one that the type does not have hides none."""
+    ids = np.arange(64, dtype=np.int16).reshape(8, 8)
+    with opened(str(write_ids(ids, nodata=nodata))) as raster:
+        np.testing.assert_array_equal(read_codes(raster, REGION, coloured=False)[1], ids != nodata)
+        found = hidden_value(raster, coloured=False)
+        assert found == (None if nodata is None else (nodata, nodata))
+
+
+def test_what_has_no_hidden_value(write_ids):
+    """Floats, and one band without a palette where colours are expected, are refused elsewhere."""
+    for values, coloured in ((np.zeros((8, 8), np.float32), False), (np.zeros((8, 8), np.uint8), True)):
+        path = write_ids(values, f"{values.dtype}.tif", nodata=np.nan if values.dtype == np.float32 else 0)
+        with opened(str(path)) as raster:
+            assert hidden_value(raster, coloured=coloured) is None
