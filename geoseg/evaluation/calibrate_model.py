@@ -29,7 +29,7 @@ from geoseg.prediction.planning import plan
 from geoseg.prediction.pooling import pool_stretch
 from geoseg.prediction.sample_tiles import read_tiles, spread_tiles
 from geoseg.prediction.settings import ImageryOptions, Settings
-from geoseg.rasters.georeference import placed, warn
+from geoseg.rasters.georeference import placed, report_once
 from geoseg.rasters.open import GDAL, opened, unplaced
 from geoseg.rasters.overlay import overlay_grid
 from geoseg.rasters.scene import open_scene
@@ -173,8 +173,10 @@ def _sample(
     pixels = [min(math.prod(each.plan.grid.shape), count * inner) for each, count in zip(planned, counts, strict=True)]
     step = choose_step(sum(pixels), len(card.legend))
     done = 0
-    for each, count in zip(planned, counts, strict=True):
-        image, labels = SampledImage(each.files.name), _Labels(each, mapping)
+    sources = [_Labels(each, mapping) for each in planned]
+    report_once((note.replace(labels.path, ""), note) for labels in sources for note in labels.notes)
+    for each, labels, count in zip(planned, sources, counts, strict=True):
+        image = SampledImage(each.files.name)
         for sample in islice(read_tiles(each.plan, spread_tiles(each.plan.lattice)), count):
             progress(done, sum(counts), each.files.name)
             done += 1
@@ -191,29 +193,28 @@ class _Labels:
 
     def __init__(self, planned: _Planned, mapping: ClassMapping) -> None:
         own = on_own_pixels(planned.files)
-        self._path = str(planned.files.label)
+        self.path = str(planned.files.label)
         self._found = FoundValues()
         self._mapping = mapping
-        with opened(self._path, overviews=True) as label:
+        with opened(self.path, overviews=True) as label:
             check_bands(label, coloured=mapping.reference.coloured)
             if mapping.reference.coding is None and mapping.single is None:
-                check_same_classes("the model", planned.plan.card.legend, self._path, legend_of(label))
-            for note in (
-                *note_hidden_class(label, self._path, mapping),
-                *note_other_names(label, self._path, mapping, mapping.reference),
-            ):
-                warn(note)
+                check_same_classes("the model", planned.plan.card.legend, self.path, legend_of(label))
+            self.notes = (
+                *note_hidden_class(label, self.path, mapping),
+                *note_other_names(label, self.path, mapping, mapping.reference),
+            )
             self._overlay = overlay_grid(planned.plan.grid, label, str(planned.files.image), own_pixels=own)
 
     def read(self, pixels: Roi) -> npt.NDArray[np.uint8]:
         """Return the ids of pixels, slices with a step: `(rows, columns)`, `NODATA` for those not labelled."""
         rows, cols = (len(range(part.start, part.stop, part.step)) for part in pixels)
         places = self._overlay.sampled(pixels).indices(slice(0, rows), cols)
-        with opened(self._path, overviews=True) as label:
+        with opened(self.path, overviews=True) as label:
             ids = sample_ids(label, places, self._mapping.reference, self._found)
         return np.where(np.isin(ids, list(self._mapping.ignored)), np.uint8(NODATA), ids)
 
     def check(self) -> None:
         """Raise SceneError if values are not in the legend."""
         if self._found.unknown:
-            raise SceneError(describe_unknown(self._path, self._found.unknown, self._mapping.reference))
+            raise SceneError(describe_unknown(self.path, self._found.unknown, self._mapping.reference))

@@ -1,7 +1,8 @@
 """Placeholder georeference for images without one."""
 
 import warnings
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
@@ -77,3 +78,13 @@ def warn(sentence: str) -> None:
     for made, own in reversed(_OWN_NAMES.get()):
         sentence = sentence.replace(made, own)
     warnings.warn(sentence, GeosegWarning, stacklevel=2)
+
+
+def report_once(found: Iterable[tuple[Hashable, str]]) -> None:
+    """Warn with the first sentence of each key, and count the others."""
+    sentences: dict[Hashable, list[str]] = defaultdict(list)
+    for key, sentence in found:
+        sentences[key].append(sentence)
+    for first, *others in sentences.values():
+        more = f" The same holds for {len(others)} more image{'s' * (len(others) > 1)}." if others else ""
+        warn(first + more)

@@ -1,7 +1,7 @@
 """Read the images of a data set as prediction would: their bands, validity, and scaling for the network."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from geoseg.prediction.sampled_values import STRAY, describe_strays, range_of
 from geoseg.prediction.scene_bands import Sampled, find_imagery, sample_imagery
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.stretching import Imagery, scale_values
-from geoseg.rasters.georeference import warn
+from geoseg.rasters.georeference import report_once, warn
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import describe
 from geoseg.rasters.stretch import Percentiles
@@ -79,16 +79,6 @@ def _report_lost_values(
     elif all(found.share_beyond(own) > STRAY for _, found, own in known):
         wanted = f"the {range_of(scaling)} that become 0 to 255"
         warn(f"{describe_strays(name, values.share_beyond(scaling), wanted, values.limits)}; check card.scaling.")
-
-
-def report_once(found: Iterable[tuple[Hashable, str]]) -> None:
-    """Warn with the first sentence of each key, and count the others."""
-    sentences: dict[Hashable, list[str]] = defaultdict(list)
-    for key, sentence in found:
-        sentences[key].append(sentence)
-    for first, *others in sentences.values():
-        more = f" The same holds for {len(others)} more image{'s' * (len(others) > 1)}." if others else ""
-        warn(first + more)
 
 
 def _scale(images: Sequence[Imagery], entry: DataSet, card: Card) -> list[tuple[Scaling, ...]]:
