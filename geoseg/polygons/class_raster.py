@@ -13,6 +13,7 @@ from rasterio.windows import Window
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.rasters.class_values import no_such_class, unlisted
+from geoseg.rasters.dtypes import numpy_type
 from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_distance
 from geoseg.rasters.labels import count_bands, has_alpha, read_codes
 from geoseg.rasters.open import opened, unplaced
@@ -133,7 +134,7 @@ class ClassRaster:
 def open_class_raster(source: str | Path) -> ClassRaster:
     """Open a class raster: one band of integers, with a georeference."""
     scene = open_scene(source)
-    if not np.issubdtype(np.dtype(scene.dtype), np.integer):
+    if not np.issubdtype(numpy_type(scene.dtype), np.integer):
         raise SceneError(f"{scene.source} holds {scene.dtype} values; class ids are integers.")
     with unplaced(), opened(scene.source) as raster:
         if count_bands(raster) != 1:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Collection
 
-import numpy as np
 from rasterio._path import _parse_path  # of names that begin with a scheme: `rasterio.open` takes no list of drivers
 from rasterio.enums import Interleaving
 from rasterio.env import Env, ensure_env_with_credentials
@@ -11,6 +10,7 @@ from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneError, UsageError
 
+from .dtypes import numpy_type
 from .grid import Shape
 
 _FILES = (
@@ -94,7 +94,7 @@ def check_blocks(name: str, dataset: DatasetReader) -> None:
     """Raise SceneError for blocks of more bytes than `_MAX_BLOCK`; strips that GDAL reads row by row are none."""
     together = dataset.count if dataset.interleaving == Interleaving.pixel else 1
     sizes = [
-        height * width * together * np.dtype(dtype.replace("complex_int16", "complex64")).itemsize
+        height * width * together * numpy_type(dtype).itemsize
         for (height, width), dtype in zip(dataset.block_shapes, dataset.dtypes, strict=True)
     ]
     largest = max(sizes)

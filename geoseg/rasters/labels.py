@@ -117,9 +117,12 @@ def is_labelled(
 def hidden_value(raster: rasterio.DatasetReader, *, coloured: bool) -> Hidden | None:
     """Find the id or colour of the pixels that a nodata value hides; None if none does, or the raster has neither."""
     bands = code_bands(raster, coloured=coloured)
-    dtype = np.dtype(raster.dtypes[0])
-    if dtype.kind not in "iu" or (coloured and (dtype != np.uint8 or not (len(bands) == 3 or has_palette(raster)))):
+    found = raster.dtypes[0]
+    if not found.startswith(("int", "uint")):
         return None
+    if coloured and (found != "uint8" or not (len(bands) == 3 or has_palette(raster))):
+        return None
+    dtype = np.dtype(found)
     values = [raster.nodatavals[number - 1] for number in bands]
     hidden = (MaskFlags.nodata in raster.mask_flag_enums[number - 1] for number in bands)
     if not all(hidden) or not all(value is not None and may_have(dtype, value) for value in values):

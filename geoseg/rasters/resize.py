@@ -22,6 +22,7 @@ from geoseg.tiling.progress import Progress, no_progress
 
 from .band_texts import keyword_tags, read_texts
 from .bands import alpha_of, name_bands
+from .dtypes import numpy_type
 from .geotiff import check_complete, writing
 from .grid import Shape, scaled_shape
 from .identity import ask_server, identify
@@ -244,7 +245,7 @@ def _blocks(scene: DatasetReader, shape: Shape) -> Iterator[Roi]:
     A scene stored in strips is read in strips, unless the kernels of strong reductions span too many of them.
     """
     height, width = shape
-    share = max(scene.count * np.dtype(scene.dtypes[0]).itemsize // _BYTES, 1)
+    share = max(scene.count * numpy_type(scene.dtypes[0]).itemsize // _BYTES, 1)
     pixels, under_kernels = BLOCK_PIXELS // share, KERNEL_PIXELS // share
     source_cols = min(scene.width, isqrt(pixels))
     if in_strips(scene):

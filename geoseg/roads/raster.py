@@ -15,6 +15,7 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.rasters.band_texts import descriptions_of
 from geoseg.rasters.bands import alpha_of, name_bands
+from geoseg.rasters.dtypes import numpy_type
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of
@@ -127,9 +128,11 @@ def _interpret(
     dataset: rasterio.DatasetReader, number: int, road_class: int | None, *, probability: bool
 ) -> tuple[ToLevels, Meaning]:
     """Return the conversion of a band's values to levels, and their meaning."""
-    dtype = np.dtype(dataset.dtypes[number - 1])
+    dtype = numpy_type(dataset.dtypes[number - 1])
     if dtype.kind not in "iuf":
-        raise SceneError(f"{dataset.name} holds {dtype} values; roads are traced in integers or floats.")
+        raise SceneError(
+            f"{dataset.name} holds {dataset.dtypes[number - 1]} values; roads are traced in integers or floats."
+        )
     floating = dtype.kind == "f"
     scale, offset = float(dataset.scales[number - 1]), float(dataset.offsets[number - 1])
     plain = (scale, offset) == (1, 0)

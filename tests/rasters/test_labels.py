@@ -5,6 +5,8 @@ import pytest
 import rasterio
 from rasterio.enums import ColorInterp
 
+import geoseg
+from geoseg.errors import SceneError
 from geoseg.rasters.labels import code_bands, count_bands, hidden_value, read_codes
 from geoseg.rasters.open import opened
 
@@ -57,3 +59,20 @@ def test_what_has_no_hidden_value(write_ids):
         path = write_ids(values, f"{values.dtype}.tif", nodata=np.nan if values.dtype == np.float32 else 0)
         with opened(str(path)) as raster:
             assert hidden_value(raster, coloured=coloured) is None
+
+
+def test_complex_integers(write_ids, tmp_path):
+    """A raster of a type that NumPy lacks is refused in a sentence by whatever reads labels or class rasters."""
+    path = tmp_path / "complex.tif"
+    with rasterio.open(write_ids(np.zeros((8, 8), np.uint8))) as raster:
+        profile = raster.profile | {"dtype": "complex_int16", "nodata": 0}
+    with rasterio.open(path, "w", **profile) as raster:
+        raster.write(np.zeros((1, 8, 8), np.complex64))
+    with opened(str(path)) as raster:
+        assert hidden_value(raster, coloured=False) is None
+    with pytest.raises(SceneError, match="holds complex_int16 values"):
+        geoseg.polygonise(path)
+    with pytest.raises(SceneError, match="holds complex_int16 values"):
+        geoseg.trace_roads(path, road_class=1)
+    with pytest.raises(SceneError, match="1 band of complex_int16"):
+        geoseg.evaluate(path, path)

@@ -472,6 +472,16 @@ def test_values_that_cannot_be_filtered_are_refused(make, tmp_path, values, sent
             assert resized.dtypes == ("int64",)
 
 
+def test_complex_integers(make, tmp_path):
+    """A type that NumPy lacks is resized to itself as labels, and else refused."""
+    scene = make(photo(1, 8, 8).astype(np.complex64), dtype="complex_int16", **UTM)
+    with pytest.raises(SceneError, match="holds complex_int16 values"):
+        resize(scene, tmp_path / "out.tif", scale=2)
+    with rasterio.open(resize(scene, tmp_path / "out.tif", scale=2, labels=True)) as resized:
+        assert resized.dtypes == ("complex_int16",)
+        np.testing.assert_array_equal(resized.read(1)[::2, ::2], photo(1, 8, 8)[0])
+
+
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
 def test_a_full_disk_leaves_nothing_behind(make, tmp_path, share, masked):
