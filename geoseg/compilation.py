@@ -91,6 +91,8 @@ def cache_folders(package: str) -> list[Path]:
 
 def _marker(package: str) -> Path | None:
     """Return a file that exists once a package was compiled for this machine; None if it cannot be."""
+    if sys.platform == "win32":  # a thread that waits for the end of standard input keeps others from looking at it
+        return None
     # An application that embeds Python may name itself as `sys.executable`.
     if getattr(sys, "frozen", False) or not Path(sys.executable or "").name.startswith("python"):
         return None
@@ -127,7 +129,8 @@ def _key(root: Path) -> str:
 
 def _compile(modules: Sequence[str]) -> int:
     """Compile the functions of modules until standard input is closed; return 0 if all are in Numba's cache."""
-    os.nice(10)
+    if hasattr(os, "nice"):
+        os.nice(10)
     gc.disable()  # a short life without cycles to speak of
     closed = Event()
 

@@ -4,9 +4,9 @@ Writing to a link replaces its target; devices and pipes are written to directly
 """
 
 import errno
-import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import DataError, OutputError
+from .locks import lock_file
 from .work_folders import WORK, work_folder
 
 _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tflite", ".keras", ".h5"}
@@ -73,7 +74,7 @@ def check_outputs(
                 if path.suffix.lower() in _SEEKABLE:
                     raise OutputError(f"{path} is a device or pipe; {path.suffix} needs a regular file.")
             elif not os.access(ground, os.W_OK | os.X_OK):
-                reason = errno.EROFS if os.statvfs(ground).f_flag & os.ST_RDONLY else errno.EACCES
+                reason = errno.EROFS if _is_read_only(ground) else errno.EACCES
                 raise OSError(reason, os.strerror(reason))
         if os.path.lexists(path) and not overwrite:
             raise OutputError(f"{path} exists; choose {choose}, or replace it with `overwrite=True`.")
@@ -141,7 +142,7 @@ def flush(made: Path) -> None:
     Else a power cut could leave the final name without the content.
     """
     for path in (path for path in (made, *made.rglob("*")) if path.is_file()):
-        with path.open("rb") as file:
+        with path.open("r+b") as file:  # Windows flushes only what is open for writing
             os.fsync(file.fileno())
 
 
@@ -192,7 +193,7 @@ def sha256_of(path: Path) -> str:
 def lock(file: IO[Any], refusal: str) -> None:
     """Lock an open file until it is closed; OutputError with the sentence `refusal` while another process has it."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(file)
     except BlockingIOError:
         raise OutputError(refusal) from None
 
@@ -232,6 +233,11 @@ def _unwritten(path: Path, error: OSError, advice: str = "") -> OutputError:
         if not advice and not _is_stream(path):
             advice = "; make room there"
     return OutputError(f"{path} cannot be written ({error.strerror or error}){advice}.")
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Whether a folder is on a disk that cannot be written, as far as the system tells."""
+    return sys.platform != "win32" and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def _is_stream(path: Path) -> bool:

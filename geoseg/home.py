@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
@@ -25,12 +26,17 @@ def user_folder(variable: str, default: str) -> Path:
     """
     found = expanded(os.environ.get(variable) or default)
     if found.parts[:1] == ("~",):
-        return _private(Path(tempfile.gettempdir(), f"geoseg-{os.getuid()}")).joinpath(*found.parts[1:])
+        return _private(Path(tempfile.gettempdir())).joinpath(*found.parts[1:])
     return found
 
 
-def _private(folder: Path) -> Path:
-    """Create a folder that only the user can write to, or check that an existing one is."""
+def _private(temporary: Path) -> Path:
+    """Create a folder that only the user can write to among the temporary files, or check that an existing one is."""
+    if sys.platform == "win32":  # where each user has temporary files of their own
+        folder = temporary / "geoseg"
+        folder.mkdir(exist_ok=True)
+        return folder
+    folder = temporary / f"geoseg-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:

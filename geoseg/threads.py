@@ -87,7 +87,8 @@ class _Thread(threading.Thread):
 
 _idle: deque[_Thread] = deque()
 """Idle threads. There is no lock, since the garbage collector could try to acquire it while it is held."""
-os.register_at_fork(after_in_child=_idle.clear)
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_idle.clear)
 
 
 def at_work() -> set[threading.Thread]:

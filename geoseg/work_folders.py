@@ -1,8 +1,7 @@
 """Work folders, next to the results or among temporary files; removed at the end, or by the next process."""
 
 import errno
-import fcntl
-import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from .errors import OutputError
+from .locks import locked_as, remove_unlocked
 
 WORK = ".geoseg-"
 """Prefix of work folders."""
@@ -28,21 +28,15 @@ def work_folder(beside: Path | None) -> Iterator[Path]:
     place = Path(tempfile.gettempdir() if beside is None else beside)
     _remove_left(place)
     made = Path(tempfile.mkdtemp(prefix=WORK, dir=place))
-    handle = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
+    folder = made.with_name(made.name.replace(WORK, _ours(), 1))
     try:
-        with suppress(OSError):  # network disks may not support locks; no folder is removed there either
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Locked before it gets a name by which another process could take it for a leftover.
-        folder = made.rename(made.with_name(made.name.replace(WORK, _ours(), 1)))
-        _IN_USE.add(folder)
-        try:
+        with locked_as(made, folder.name):
+            _IN_USE.add(folder)
             yield folder
-        finally:
-            _IN_USE.discard(folder)
-            with suppress(FileNotFoundError):
-                shutil.rmtree(folder)
     finally:
-        os.close(handle)
+        _IN_USE.discard(folder)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 @contextmanager
@@ -91,7 +85,7 @@ def remove_work_folders() -> None:
 
 def _ours() -> str:
     """Prefix of this machine's work folders: other machines may not see that they are locked."""
-    return f"{WORK}{os.uname().nodename}-"
+    return f"{WORK}{platform.node()}-"
 
 
 @cache
@@ -100,13 +94,4 @@ def _remove_left(place: Path) -> None:
     with suppress(OSError):  # it may be missing, or writable but not readable
         for left in (path for path in place.iterdir() if path.name.startswith(_ours())):
             with suppress(OSError):  # of another user, or locked
-                _remove_unless_held(left)
-
-
-def _remove_unless_held(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        os.close(handle)
+                remove_unlocked(left)

@@ -97,6 +97,9 @@ def _deaf_to_signals() -> Iterator[None]:
     They end with this process, whose other threads receive the signals meanwhile. The semaphore tracker, which removes
     the semaphores of a process that is stopped at once, is kept from printing warnings about them.
     """
+    if sys.platform == "win32":  # signals cannot be kept from processes there
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     sys.warnoptions.append("ignore")
     try:

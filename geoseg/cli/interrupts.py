@@ -17,7 +17,7 @@ from geoseg.work_folders import remove_work_folders
 if TYPE_CHECKING:
     from geoseg.tiling.progress import Progress  # imports NumPy
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _GRACE_S = 1.5
 """Time for the main thread to end by itself, which it cannot do while GDAL waits for a server."""
 
@@ -85,7 +85,8 @@ def interruptible() -> Iterator[None]:
         yield
         return
     reader, writer = os.pipe()
-    os.set_blocking(writer, False)
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(writer, False)
     before, left = at_work(), threading.Event()
     _asked.in_work, _asked.number, _asked.advice = frozenset(), None, ""
     # `nohup`, or a shell that starts a command in the background, has them ignored.

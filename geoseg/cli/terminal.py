@@ -1,7 +1,6 @@
 """Standard output and error: names from files cannot control the terminal, and a failed write is one message."""
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -9,6 +8,9 @@ from typing import Any, TextIO, cast
 
 from geoseg.errors import OutputError
 from geoseg.models.texts import escaped
+
+_BROKEN_PIPE = 141
+"""Exit code of a process that SIGPIPE ends."""
 
 
 def hold_closed_descriptors() -> None:
@@ -73,7 +75,7 @@ class _Stream:
             if not self._required:
                 return
             if isinstance(error, BrokenPipeError):
-                raise SystemExit(128 + signal.SIGPIPE) from error
+                raise SystemExit(_BROKEN_PIPE) from error
             raise OutputError(f"standard output cannot be written ({error.strerror}).") from error
 
 

@@ -38,6 +38,7 @@ from .result_layers import work_layers
 from .rows import Rows
 
 _PUBLISHING = "publishing"
+_DISCARDED = "discarded"
 _HALVED = "halved"
 QUICK = {"compress": "zstd", "zstd_level": 1}
 """Compression of work files: several times as fast as deflate, and no larger."""
@@ -96,6 +97,8 @@ class Journal:
                     shutil.rmtree(left, ignore_errors=True)
                 self.parts.begin()
                 yield
+        if (self.folder / _DISCARDED).exists() or self._removed.exists():  # Windows removes no folder with an open file
+            self._remove()
 
     @property
     def empty(self) -> bool:
@@ -105,6 +108,11 @@ class Journal:
     def discard(self) -> None:
         """Remove the work folder, with the pieces of other plans, and the pieces of this one wherever they are."""
         self.parts.remove()
+        with suppress(OSError):
+            (self.folder / _DISCARDED).touch()
+        self._remove()
+
+    def _remove(self) -> None:
         # If it were half removed under its own name at a kill, a run would try to resume from it.
         with suppress(OSError):
             self.work.replace(self._removed)

@@ -131,7 +131,8 @@ def _checksum(path: str, parts: int, version: tuple[int, int, int, int]) -> str:
     try:
         with Path(path).open("rb", buffering=0) as file:
             for start in starts:
-                digest.update(os.pread(file.fileno(), _PART, start))
+                file.seek(start)
+                digest.update(file.read(_PART))
     except OSError:
         return ""
     return digest.hexdigest()[:16]

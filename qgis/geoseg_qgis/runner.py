@@ -17,7 +17,11 @@ _OF_QGIS = ("PYTHONHOME", "PYTHONPATH", "GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_L
 """Variables that point to the libraries of QGIS, and break other versions of these."""
 _LOOK_S = 0.2
 """Seconds between checks whether the user has cancelled."""
-_STOP = ((signal.SIGINT, 8.0), (signal.SIGTERM, 4.0), (signal.SIGKILL, 60.0))
+_STOP = tuple(
+    (getattr(signal, name), patience_s)
+    for name, patience_s in (("SIGINT", 8.0), ("SIGTERM", 4.0), ("SIGKILL", 60.0))
+    if hasattr(signal, name)
+)
 """Signals that stop a program, and seconds to wait before the next; geoseg ends within two seconds of the first."""
 _Line = tuple[bool, Optional[str]]
 """Whether a line is from standard output, and the line; None at the end."""
