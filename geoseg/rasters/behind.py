@@ -65,7 +65,7 @@ class _Holder:
     @classmethod
     def of(cls, name: str) -> "_Holder":
         in_place = name.startswith("/vsi") or on_server(name)
-        base = (name if in_place else os.path.realpath(name)).rpartition("/")[0]
+        base = (name if in_place else _real(name)).rpartition("/")[0]
         return cls(name=name, base=base, folder=_folder(name), trusted=_trusted())
 
 
@@ -198,7 +198,7 @@ def _locate_named(named: Named, holder: _Holder) -> str:
         raise SceneError(
             f"{holder.name} comes from a server, but names {named.name}, a file of this machine; it is not opened."
         )
-    path = os.path.realpath(place)
+    path = _real(place)
     if not _within(path, (holder.folder, *holder.trusted)):
         raise SceneError(
             f"{holder.name} names {path}, which is not in its folder or below; if you trust it, add the folder of that "
@@ -210,7 +210,7 @@ def _locate_named(named: Named, holder: _Holder) -> str:
 def _join(named: Named, holder: _Holder) -> str:
     """Put the folder of a VRT before a name that is relative to it, or before that of the file in it."""
     place = _locate(named.name)
-    if place is None or not named.relative or place.startswith("/"):
+    if place is None or not named.relative or _is_absolute(place):
         return named.name
     return named.name.replace(place, f"{holder.base}/{place}", 1)
 
@@ -239,16 +239,26 @@ def _folder(holder: str) -> str | None:
     try:
         place = _locate(holder.removeprefix("vrt://").split("?")[0] if holder.startswith("vrt://") else holder)
     except _Nowhere:
-        return os.path.realpath(".")
+        return _real(".")
     if place is None:
         return None
-    path = Path(os.path.realpath(place))
-    return str(next((part for part in path.parents if part.is_dir()), path.parent))
+    path = Path(_real(place))
+    return next((part for part in path.parents if part.is_dir()), path.parent).as_posix()
 
 
 def _trusted() -> tuple[str, ...]:
     names = os.environ.get(TRUSTED, "").split(os.pathsep)
-    return tuple(os.path.realpath(name) for name in names if name)
+    return tuple(_real(name) for name in names if name)
+
+
+def _real(place: str) -> str:
+    """Real path of a file, with slashes on Windows, too."""
+    return Path(os.path.realpath(place)).as_posix()
+
+
+def _is_absolute(place: str) -> bool:
+    """Whether a name is not relative to a folder; on Windows it may begin with a drive or a backslash."""
+    return place.startswith("/") or os.path.isabs(place) or bool(os.path.splitdrive(place)[0])  # noqa: PTH117
 
 
 def _within(path: str, folders: Iterable[str]) -> bool:
