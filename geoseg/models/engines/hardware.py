@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 _SHARES: list[int] = []
 """Of this process, one for each thread that has set one."""
 _MOST_STREAMS = 4
@@ -79,6 +77,8 @@ def available_memory() -> int:
 
 def machine_memory() -> int:
     """Return the bytes that the machine can still give to processes."""
+    import psutil
+
     return int(psutil.virtual_memory().available)
 
 
