@@ -24,7 +24,8 @@ class Cluster:
 
     count: int
 
-    def run(self, function, *arguments):
+    def run(self, function, *arguments, on_error):
+        assert on_error == "return"  # none of these functions fails
         return {f"worker {number}": function(*arguments) for number in range(self.count)}
 
     def submit(self, function, *arguments, pure):
