@@ -47,7 +47,7 @@ class Codes:
         ids[unknown] = NODATA if self.rest is None else self.rest
         return Translated(ids, unknown if self.rest is None else np.zeros_like(unknown), near)
 
-    def describe(self, value: int) -> str:
+    def name_of(self, value: int) -> str:
         """Name a value in a message."""
         code = f"colour #{value:06x}" if self.coloured else f"value {value}"
         return f"{code} ({self.foreign[value]})" if self.foreign and value in self.foreign else code

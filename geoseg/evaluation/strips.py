@@ -220,5 +220,5 @@ def describe_unknown(
     value, pixels = counts.most_common(1)[0]
     more = f" (and {counted(len(counts) - 1, 'other value')})" if len(counts) > 1 else ""
     return (
-        f"{name} has {counted(pixels, 'pixel')} of {codes.describe(value)}{more}, which is not in the legend; {advice}."
+        f"{name} has {counted(pixels, 'pixel')} of {codes.name_of(value)}{more}, which is not in the legend; {advice}."
     )

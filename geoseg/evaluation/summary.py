@@ -192,4 +192,4 @@ def _note_missing_values(images: Sequence[ComparedImage], criteria: Criteria) ->
 
 
 def _named(values: Iterable[int], codes: Codes) -> str:
-    return " or ".join(codes.describe(value) for value in sorted(values))
+    return " or ".join(codes.name_of(value) for value in sorted(values))

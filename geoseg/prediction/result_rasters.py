@@ -10,7 +10,7 @@ import rasterio
 import rasterio.shutil
 
 from geoseg.models.engines.hardware import count_cores
-from geoseg.rasters.cog import describe, join_cog
+from geoseg.rasters.cog import join_cog, without_pixels
 from geoseg.rasters.geotiff import check_complete, writing
 from geoseg.rasters.levels import DEFLATE_LEVEL, Level, LevelPart, make_levels, make_part
 from geoseg.rasters.open import GDAL
@@ -56,7 +56,7 @@ class RasterWriting:
             task = self.submit(_write, self.plan, self.parts, layer, mosaic.name, target, in_parts, self.sparse)
             return task.result()
         levels = make_levels(mosaic, mosaic.parent, layer.overviews, make=self._make)
-        described = describe(mosaic, mosaic.parent)
+        described = without_pixels(mosaic, mosaic.parent)
         self.parts.add(described)
         return self.submit(_join, self.parts, levels, described.name, target).result()
 
@@ -113,7 +113,7 @@ def write_cog(mosaic: Path, target: Path, layer: Layer, *, in_parts: bool, spars
         if in_parts:
             written = find_written(mosaic) if sparse else None
             levels = make_levels(mosaic, target.parent, layer.overviews, written=written)
-            join_cog(levels, target.parent, describe(mosaic, target.parent), target, sparse=sparse)
+            join_cog(levels, target.parent, without_pixels(mosaic, target.parent), target, sparse=sparse)
         else:
             rasterio.shutil.copy(mosaic, target, **_COG, num_threads=count_cores(), overview_resampling=layer.overviews)
             check_complete(target)

@@ -73,7 +73,7 @@ _LARGEST_CLASSIC = 2**31
 """Bytes of a file that every reader of TIFF can address."""
 
 
-def describe(vrt: Path, folder: Path) -> Path:
+def without_pixels(vrt: Path, folder: Path) -> Path:
     """Write, in `folder`, the VRT of a raster without its pixels."""
     root = Xml.parse(vrt).getroot()
     remove_sources(root)

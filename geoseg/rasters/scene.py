@@ -87,7 +87,7 @@ def open_scene(source: str | Path, *, max_pixels: float | None = None) -> Scene:
     # Opened without overviews, a file without geotransform gets an arbitrary one (seen in GDAL 3.10).
     with unplaced(), opened(source, overviews=True, max_pixels=max_pixels) as dataset:
         grid, gsd_m = place(source, dataset)
-        raster = describe(source, dataset, at_server)
+        raster = raster_of(source, dataset, at_server)
         return Scene(grid=grid, gsd_m=gsd_m, dates=dates_of(dataset), **vars(raster))
 
 
@@ -100,7 +100,7 @@ def place(source: str, dataset: rasterio.DatasetReader) -> tuple[Grid, tuple[flo
     return grid, ground.checked_gsd(source, grid)
 
 
-def describe(source: str, dataset: rasterio.DatasetReader, identity: tuple[Mark, ...] = ()) -> Raster:
+def raster_of(source: str, dataset: rasterio.DatasetReader, identity: tuple[Mark, ...] = ()) -> Raster:
     """Describe the bands of an opened raster, whose `identity` may be known; SceneError if they differ in data type.
 
     See `name_bands`.

@@ -51,7 +51,7 @@ def test_coding_goes_by_name():
     found = map_classes(AERIAL, coding="potsdam")
     assert decoded(found.reference, [0x0000FF, 0x000000]) == [0, 255]
     assert found.reference.decode(np.array([0x00FF00]))[1].all()
-    assert found.reference.describe(0x00FF00) == "colour #00ff00 (tree)"
+    assert found.reference.name_of(0x00FF00) == "colour #00ff00 (tree)"
     assert not map_classes(AERIAL, coding="potsdam", ignore=["tree"]).reference.decode(np.array([0x00FF00]))[1].any()
     own = map_classes(LEGENDS["potsdam"], coding="potsdam", ignore=["clutter"])
     assert own.ignored == {5}

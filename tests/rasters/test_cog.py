@@ -9,7 +9,7 @@ from cogs import pixels_of, tags_of
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
-from geoseg.rasters.cog import describe, join_cog
+from geoseg.rasters.cog import join_cog, without_pixels
 from geoseg.rasters.levels import make_levels
 from geoseg.rasters.sparse import find_written
 from geoseg.rasters.vrt_sources import SIDE
@@ -54,7 +54,9 @@ def write_sparse(vrt, target, resampling, written):
     """Write a COG by way of a folder for its parts."""
     folder = target.parent / "parts"
     folder.mkdir()
-    join_cog(make_levels(vrt, folder, resampling, written=written), folder, describe(vrt, folder), target, sparse=True)
+    join_cog(
+        make_levels(vrt, folder, resampling, written=written), folder, without_pixels(vrt, folder), target, sparse=True
+    )
 
 
 @pytest.mark.parametrize(("resampling", "bands", "highest", "near"), [("mode", 1, 5, 0), ("average", 3, 254, 1)])

@@ -25,7 +25,7 @@ from geoseg.polygons.class_raster import BAND_ROWS
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened
-from geoseg.rasters.scene import describe, open_scene
+from geoseg.rasters.scene import open_scene, raster_of
 from geoseg.rasters.validity import Validity
 from geoseg.roads import road_raster
 from geoseg.training.data.label_values import LabelEncoder
@@ -379,7 +379,7 @@ def test_training(write_scene, write_ids, noise, blobs, which):
     paths = {"image": write_scene(noise(60, 60)), "label": write_ids(blobs(60, 60))}
     touch(paths[which])
     with opened(str(paths["image"])) as image:
-        imagery = Imagery(raster=describe(str(paths["image"]), image), bands=(1, 2, 3), validity=Validity())
+        imagery = Imagery(raster=raster_of(str(paths["image"]), image), bands=(1, 2, 3), validity=Validity())
     coding = Coding(coloured=False, names={})
     (pair,) = open_pair(
         Files(name="scene", **paths),

@@ -11,7 +11,7 @@ from cogs import pixels_of, tags_of
 from rio_cogeo.cogeo import cog_validate
 
 from geoseg.rasters import cog, levels
-from geoseg.rasters.cog import describe, join_cog
+from geoseg.rasters.cog import join_cog, without_pixels
 from geoseg.rasters.levels import make_levels, make_part
 from geoseg.rasters.vrt_sources import SIDE
 
@@ -107,4 +107,4 @@ def write(vrt, target, **choices):
     """Write a COG by way of a folder for its parts."""
     folder = target.with_suffix("")
     folder.mkdir()
-    join_cog(make_levels(vrt, folder, "mode", **choices), folder, describe(vrt, folder), target, sparse=False)
+    join_cog(make_levels(vrt, folder, "mode", **choices), folder, without_pixels(vrt, folder), target, sparse=False)

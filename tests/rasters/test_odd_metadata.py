@@ -16,7 +16,7 @@ from geoseg.rasters.bands import name_bands
 from geoseg.rasters.labels import to_codes
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.read import colormap_of, scaled
-from geoseg.rasters.scene import describe, open_scene
+from geoseg.rasters.scene import open_scene, raster_of
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_bands_of_several_types(vrt):
     path = vrt("")
     path.write_text(path.read_text().replace('dataType="Byte" band="2"', 'dataType="UInt16" band="2"'))
     with opened(str(path), overviews=True) as raster, pytest.raises(SceneError, match=r"\(uint8, uint16, uint8\)"):
-        describe(str(path), raster)
+        raster_of(str(path), raster)
 
 
 def test_negatives(write_scene, noise):

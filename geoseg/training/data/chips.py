@@ -21,7 +21,7 @@ from geoseg.rasters.band_texts import BandTexts, read_texts
 from geoseg.rasters.bands import alpha_of, image_bands
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.read import colormap_of
-from geoseg.rasters.scene import describe
+from geoseg.rasters.scene import raster_of
 from geoseg.rasters.validity import Validity
 from geoseg.tiling import Roi
 from geoseg.tiling.progress import Progress, no_progress
@@ -143,7 +143,7 @@ def _find_unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
 
 def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) -> int:
     with opened(str(files.image), overviews=True) as image, opened(str(files.label), overviews=True) as label:
-        raster = describe(str(files.image), image)
+        raster = raster_of(str(files.image), image)
         bands = image_bands(raster.bands)
         shown = [image.colorinterp[number - 1] for number in bands]
         meaningless = ColorInterp.palette, ColorInterp.alpha  # the values are neither colours of a table nor a mask

@@ -14,7 +14,7 @@ from geoseg.prediction.settings import Settings
 from geoseg.prediction.stretching import Imagery, scale_values
 from geoseg.rasters.georeference import report_once, warn
 from geoseg.rasters.open import opened
-from geoseg.rasters.scene import describe
+from geoseg.rasters.scene import raster_of
 from geoseg.rasters.stretch import Percentiles
 from geoseg.rasters.undeclared import describe_lossy, describe_undeclared
 from geoseg.rasters.values import check_units, choose_scaling
@@ -34,7 +34,7 @@ def read_images(images: Sequence[Path], entry: DataSet, card: Card) -> list[tupl
     found, assumed = [], []
     for path in images:
         with opened(str(path), overviews=True) as image:
-            imagery, sentences = find_imagery(describe(str(path), image), card, settings)
+            imagery, sentences = find_imagery(raster_of(str(path), image), card, settings)
         found.append(imagery)
         assumed += [(sentence.replace(str(path), ""), sentence) for sentence in sentences]
     report_once(assumed)

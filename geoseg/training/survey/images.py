@@ -15,7 +15,7 @@ from geoseg.errors import SceneError
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.bands import Band, alpha_of, find_bands, image_bands, refuse_negative, refuse_palette
 from geoseg.rasters.open import opened, unplaced
-from geoseg.rasters.scene import Scene, describe, is_placed, place
+from geoseg.rasters.scene import Scene, is_placed, place, raster_of
 from geoseg.rasters.tags import model_of, refuse_result
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import check_units, is_physical
@@ -58,7 +58,7 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
     with unplaced():
         for pair in opened_pairs:
             with opened(str(pair.image), overviews=True) as image:
-                raster = describe(str(pair.image), image)
+                raster = raster_of(str(pair.image), image)
                 named = raster.bands
                 _check_image(image, named)
                 shapes.append(image.shape)
