@@ -1,8 +1,7 @@
 """Compile the tracer ahead of its first use."""
 
-import sys
-
 from geoseg.compilation import Compilation, compile_ahead
+from geoseg.models.engines.hardware import address_limit
 
 COMPILING = "compiling the road tracer (first run only)"
 """Text of progress, which explains a slow first run."""
@@ -28,10 +27,7 @@ def prepare_tracer() -> Compilation:
 
     Use it as a context, and `wait` before tracing. It costs milliseconds where nothing is to be compiled.
     """
-    if sys.platform != "win32":
-        import resource
-
-        if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
-            # Numba's first call imports it, and OpenBLAS, loaded when `ulimit -v` leaves too little, tries for ever.
-            import scipy.linalg  # noqa: F401
+    if address_limit() is not None:
+        # Numba's first call imports it, and OpenBLAS, loaded when `ulimit -v` leaves too little, tries for ever.
+        import scipy.linalg  # noqa: F401
     return compile_ahead("geoseg.roads", _GROUPS)

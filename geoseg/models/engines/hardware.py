@@ -106,6 +106,16 @@ def left_in_groups() -> Iterator[int]:
                     yield max(0, int(most) - int((folder / used).read_text()) + int(statistics.get(cached, 0)))
 
 
+def address_limit() -> int | None:
+    """Return the bytes of addresses that this process may have, by `ulimit -v`; None without a limit."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if soft == resource.RLIM_INFINITY else int(soft)
+
+
 def free_heap() -> None:
     """Return freed memory to the system, which glibc keeps in the heap of each thread; other C libraries do not."""
     trim = getattr(_own_library(), "malloc_trim", None)

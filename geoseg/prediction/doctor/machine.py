@@ -115,15 +115,12 @@ def find_limits() -> Iterator[Finding]:
 
 def _free_memory() -> tuple[int, str]:
     """Return the bytes that this process may still allocate, and any limit other than the machine's memory."""
-    from geoseg.models.engines.hardware import left_in_groups, machine_memory
+    from geoseg.models.engines.hardware import address_limit, left_in_groups, machine_memory
 
     found = [(machine_memory(), ""), *((left, "limited by the control group") for left in left_in_groups())]
-    if sys.platform != "win32":
-        import resource
-
-        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if soft != resource.RLIM_INFINITY:
-            found.append((soft, "limited by ulimit -v"))
+    limit = address_limit()
+    if limit is not None:
+        found.append((limit, "limited by ulimit -v"))
     return min(found)
 
 
