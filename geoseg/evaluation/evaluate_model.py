@@ -9,14 +9,10 @@ from typing import Literal, Unpack
 from geoseg.datasets.listing import RASTERS
 from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import SceneError, UsageError
-from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import TTA, Loader, Precision
-from geoseg.models.engines.registry import load_engine
-from geoseg.models.graph.size import read_size
 from geoseg.models.shipped import find_model
-from geoseg.prediction.pooling import pool_stretch
-from geoseg.prediction.run import Run, plan_scene
-from geoseg.prediction.settings import Settings
+from geoseg.prediction.prepare import prepare
+from geoseg.prediction.settings import Options
 from geoseg.rasters.georeference import lacks_georeference, placed
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import is_placed, refuse_one_unrectified
@@ -87,54 +83,49 @@ def evaluate_model(
         If an option does not fit them.
     """
     criteria = Criteria(**options)
-    bundle = find_model(model)
-    card, network = read_card(bundle), read_size(bundle)
-    assumed_m = card.gsd_m if image_gsd_m is None else image_gsd_m
-    settings = Settings(
-        bands=bands,
-        nodata=nodata,
-        stretch=stretch,
-        stretch_from=stretch_from,
-        tile=tile,
-        overlap=overlap,
-        gsd_m=gsd_m,
-        tta=tta,
-        engine=engine,
-        precision=precision,
-        devices=devices,
-        batch_size=batch_size,
-        memory=memory,
-        probabilities=True,
-        roads=False,
-    )
-    runtime = None if load else settings.choose_runtime()
+    settings: Options = {
+        "bands": bands,
+        "nodata": nodata,
+        "stretch": stretch,
+        "stretch_from": stretch_from,
+        "tile": tile,
+        "overlap": overlap,
+        "gsd_m": gsd_m,
+        "tta": tta,
+        "engine": engine,
+        "precision": precision,
+        "devices": devices,
+        "batch_size": batch_size,
+        "memory": memory,
+        "probabilities": True,
+        "roads": False,
+    }
+    prepared = prepare(model, settings, executor=None, load=load)
+    assumed_m = prepared.card.gsd_m if image_gsd_m is None else image_gsd_m
     files = find_raster_pairs(images, labels)
     check_image_gsd(files, image_gsd_m)
-    settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=assumed_m)
+    prepared = prepared.pool_stretch([str(entry.image) for entry in files], gsd_m=assumed_m)
     inference = Inference(
-        bundle=str(bundle),
+        bundle=str(find_model(model)),
         tta=tta,
-        bands=settings.bands,
-        nodata=settings.nodata_values,
-        stretch=settings.stretch,
+        bands=prepared.settings.bands,
+        nodata=prepared.settings.nodata_values,
+        stretch=prepared.settings.stretch,
         stretch_from=None if stretch_from is None else str(stretch_from),
         tile=tile,
         overlap=overlap,
         gsd_m=gsd_m,
         image_gsd_m=assumed_m,
-        runtime=None if runtime is None else str(runtime),
+        runtime=None if prepared.runtime is None else str(prepared.runtime),
     )
     subject = Subject(prediction=str(images), truth=str(labels), inference=inference)
 
     def predicted() -> Generator[Pair, None, None]:
         for entry in files:
-            match_input = on_own_pixels(entry)
+            chosen = replace(prepared, settings=replace(prepared.settings, match_input=on_own_pixels(entry)))
             with temporary_folder() as folder:
                 with placed(entry.image, assumed_m) as scene:
-                    chosen = replace(settings, match_input=match_input)
-                    planned = plan_scene(scene, card, chosen, network=network, runtime=runtime)
-                    run = Run(planned, bundle, load=load or load_engine, folder=folder)
-                    made = run.complete()
+                    made = chosen.run(chosen.plan(scene), folder=folder, overwrite=False).complete()
                 yield Pair(
                     name=entry.name,
                     predicted=made.outputs.classes,

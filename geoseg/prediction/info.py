@@ -41,6 +41,7 @@ def describe(
         if given := [name for name, value in vars(settings).items() if value != getattr(Settings, name)]:
             raise UsageError(f"{source} is a model, and `{given[0]}` is for a scene; leave it out.")
         return _describe_model(source)
+    # Not by `prepare`, which imports all that runs a plan and writes its results.
     runtime = settings.choose_runtime()
     bundle = find_model(model)
     scene, card = open_source(source, max_pixels=settings.max_pixels), read_card(bundle)

@@ -5,6 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+import rasterio
+
+from geoseg.files import direct
 from geoseg.models.bundle import Card, read_card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.registry import load_engine
@@ -12,12 +15,15 @@ from geoseg.models.engines.runtime import Runtime
 from geoseg.models.graph.size import NetworkSize, read_size
 from geoseg.models.shipped import find_model
 from geoseg.rasters.allowed import check_drivers
-from geoseg.rasters.stac import Asset
+from geoseg.rasters.open import GDAL, on_disk
+from geoseg.rasters.stac import Asset, open_source, place_of
 
 from .executors import Executor, LocalExecutor
+from .naming import name_results
 from .plan import Plan
+from .planning import plan
 from .pooling import pool_stretch
-from .run import Run, plan_scene
+from .run import Run
 from .settings import Options, Settings
 
 
@@ -40,21 +46,29 @@ class Prepared:
         """Raise UsageError if GDAL lacks a driver."""
         check_drivers()
 
-    def pool_stretch(self, sources: Sequence[str | Asset]) -> Self:
+    def pool_stretch(self, sources: Sequence[str | Asset], *, gsd_m: float | None = None) -> Self:
         """Replace a joint stretch by the range that the scenes have in common; see `pooling.pool_stretch`."""
-        return replace(self, settings=pool_stretch(sources, self.card, self.settings))
+        return replace(self, settings=pool_stretch(sources, self.card, self.settings, gsd_m=gsd_m))
 
-    def plan(self, source: str | Path | Asset, name: str) -> Plan:
-        """Open a scene and plan its prediction, with results named `name`; raises as `plan_scene` does."""
-        return plan_scene(
-            source,
-            self.card,
-            self.settings,
-            network=self.network,
-            runtime=self.runtime,
-            name=name,
-            workers=self.workers,
-        )
+    def plan(self, source: str | Path | Asset, name: str | None = None) -> Plan:
+        """Open a scene and plan its prediction, with results named `name`, by default after the scene.
+
+        Raises SceneError, MismatchError, BundleError or UsageError.
+        """
+        place = place_of(source)
+        # Absolute, since a cluster's workers may run in other folders, and the same command in another resumes.
+        scene = direct(place) if on_disk(place) else place
+        with rasterio.Env(**GDAL):
+            located = replace(source, source=scene) if isinstance(source, Asset) else scene
+            opened = open_source(located, max_pixels=self.settings.max_pixels)
+            return plan(
+                replace(opened, name=name or name_results([source])[0]),
+                self.card,
+                self.settings,
+                network=self.network,
+                runtime=self.runtime,
+                workers=self.workers,
+            )
 
     def run(self, plan: Plan, *, folder: str | Path, overwrite: bool) -> Run:
         """Return the run of a plan, with results in `folder`; raises OutputError."""

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from math import prod
@@ -15,16 +14,11 @@ from typing import Self
 import rasterio
 
 from geoseg.errors import BundleError, OutputError, SceneError, UsageError
-from geoseg.files import direct
-from geoseg.models.bundle import Card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.hardware import free_heap
-from geoseg.models.engines.runtime import Runtime
-from geoseg.models.graph.size import NetworkSize
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.servers import on_server
-from geoseg.rasters.stac import Asset, open_source, place_of
 from geoseg.roads.ahead import COMPILING
 from geoseg.threads import GRACE_S, in_thread
 from geoseg.tiling import roi_shape
@@ -33,37 +27,10 @@ from geoseg.tiling.progress import Progress, no_progress
 from .executors import Executor, LocalExecutor
 from .jobs import Finished, Job, Work
 from .journal import digest_pieces, open_journal
-from .naming import name_results
 from .outputs import name_outputs
 from .plan import Plan
-from .planning import plan
 from .results import Prediction, write_results
-from .settings import Settings
 from .timings import Timings
-
-
-def plan_scene(
-    source: str | Path | Asset,
-    card: Card,
-    settings: Settings,
-    *,
-    network: NetworkSize,
-    runtime: Runtime | None,
-    name: str | None = None,
-    workers: int = 1,
-) -> Plan:
-    """Open a scene and plan its prediction, with results named `name`, by default after the scene.
-
-    Raises SceneError, MismatchError, BundleError or UsageError.
-    """
-    place = place_of(source)
-    # Absolute, since a cluster's workers may run in other folders, and the same command in another resumes.
-    scene = direct(place) if on_disk(place) else place
-    with rasterio.Env(**GDAL):
-        located = replace(source, source=scene) if isinstance(source, Asset) else scene
-        opened = open_source(located, max_pixels=settings.max_pixels)
-        opened = replace(opened, name=name or name_results([source])[0])
-        return plan(opened, card, settings, network=network, runtime=runtime, workers=workers)
 
 
 def digest_results(plan: Plan, bundle: Path) -> str:
@@ -106,10 +73,10 @@ class Run:
         *,
         load: Loader,
         folder: Path,
-        overwrite: bool = False,
-        executor: Executor | None = None,
+        overwrite: bool,
+        executor: Executor,
     ) -> None:
-        self._plan, self._executor, self._overwrite = plan, executor or LocalExecutor(), overwrite
+        self._plan, self._executor, self._overwrite = plan, executor, overwrite
         self._clock = Timings()
         bundle, target = bundle.absolute(), folder.absolute()
         if legible(str(target)) != str(target):

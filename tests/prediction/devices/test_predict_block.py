@@ -20,7 +20,7 @@ import rasterio
 from standins import Echo, build_echo_network, make_card, on_devices, on_host
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
-from geoseg.models.bundle import Card, Scaling, read_card
+from geoseg.models.bundle import Card, Scaling
 from geoseg.models.engines.device_network import DeviceNetwork
 from geoseg.models.engines.devices import find_backend
 from geoseg.models.engines.engine import EngineOptions
@@ -28,11 +28,10 @@ from geoseg.models.engines.on_devices import load_on_devices
 from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.engines.strips import Networks
-from geoseg.models.graph.size import SHIPPED
 from geoseg.models.legend import NODATA
 from geoseg.prediction.devices.predict_block import predict_block_on_devices
 from geoseg.prediction.planning import plan
-from geoseg.prediction.run import Run, plan_scene
+from geoseg.prediction.prepare import prepare
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 
@@ -312,9 +311,9 @@ def test_halved_batch_is_recorded(scene, echo_network, write_bundle, tmp_path, r
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             bundle = write_bundle(tile=32, overlap=8, multiple=2)
-            planned_run = plan_scene(scene, read_card(bundle), Settings(roads=False), network=SHIPPED, runtime=runtime)
-            run = Run(planned_run, bundle, load=lambda bundle, options: Networks((network,)), folder=tmp_path / folder)
-            made = run.complete()
+            chosen = prepare(bundle, {"roads": False}, executor=None, load=lambda bundle, options: Networks((network,)))
+            prepared = replace(chosen, runtime=runtime)
+            made = prepared.run(prepared.plan(scene), folder=tmp_path / folder, overwrite=False).complete()
         told = any("too little memory" in str(warning.message) for warning in warned)
         assert told == (halved and folder == "maps")
         assert str(made.runtime).endswith("batch halved") == halved
