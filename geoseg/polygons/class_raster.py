@@ -136,7 +136,7 @@ def open_class_raster(source: str | Path) -> ClassRaster:
     scene = open_scene(source)
     if not np.issubdtype(numpy_type(scene.dtype), np.integer):
         raise SceneError(f"{scene.source} holds {scene.dtype} values; class ids are integers.")
-    with unplaced(), opened(scene.source) as raster:
+    with unplaced(), opened(scene.source, overviews=True) as raster:  # else GDAL gives no names of classes
         if count_bands(raster) != 1:
             raise SceneError(
                 f"{scene.source} has {raster.count} bands; a class raster has one, as `geoseg predict` makes it."

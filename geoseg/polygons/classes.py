@@ -1,7 +1,6 @@
 """Names and colours of the classes of a raster."""
 
 import colorsys
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +9,8 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from geoseg.errors import UsageError
+from geoseg.rasters.class_names import class_names_of, contradictions, describe_contradiction
+from geoseg.rasters.georeference import warn
 from geoseg.rasters.read import colormap_of
 from geoseg.rasters.tags import legend_of
 
@@ -57,14 +58,21 @@ class Classes:
 
 
 def classes_of(raster: DatasetReader) -> Classes:
-    """Read the legend of a class raster, or tags `class_<id>` and the colour table of its band."""
-    legend = legend_of(raster)
+    """Read the legend of a class raster, or the names that it gives its ids and the colour table of its band.
+
+    It must have been opened with overviews: GDAL gives no names otherwise. A GeosegWarning reports names that
+    contradict the legend.
+    """
+    legend, named = legend_of(raster), class_names_of(raster)
     if legend is None:
-        named = {re.fullmatch(r"class_(\d{1,5})", key): name for key, name in raster.tags(1).items()}
-        names = {int(key[1]): name for key, name in named.items() if key and int(key[1]) < NODATA}
-        return Classes(names=names, colours=_colour_table(raster))
+        known = {number: name.strip() for number, name in sorted(named.items()) if 0 <= number < NODATA}
+        return Classes(names={number: name for number, name in known.items() if name}, colours=_colour_table(raster))
+    names = {number: entry.name for number, entry in enumerate(legend.entries)}
+    meant = {number: (name,) for number, name in names.items()}
+    if found := contradictions(named, meant, names.values()):
+        warn(describe_contradiction(raster.name, found))
     return Classes(
-        names={number: entry.name for number, entry in enumerate(legend.entries)},
+        names=names,
         colours={number: entry.colour for number, entry in enumerate(legend.entries)},
         listed=len(legend.entries),
     )

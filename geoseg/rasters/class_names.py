@@ -14,13 +14,14 @@ from geoseg.sentences import counted
 
 from .labels import code_bands
 
+_TABLE = "GDALRasterAttributeTable"
 _VALUE = frozenset({"value", "id", "code", "gridcode"})
 _NAME = frozenset({"class_names", "class_name", "classname", "class", "name", "label"})
 """Customary names of the columns of an attribute table, in lower case."""
 _NUMBERED = re.compile(r"((cla|value|id|code|dn|band)? ?-?\d+)?")
 """Names, as `_plain` reduces them, that say nothing."""
 _TAG = re.compile(r"class_(\d{1,5})", re.IGNORECASE)
-_USED_AS_NAME, _USED_AS_VALUE = "2", "5"
+_USED_AS_COUNT, _USED_AS_NAME, _USED_AS_VALUE = "1", "2", "5"
 """GDAL's numbers of what a column is used for."""
 
 
@@ -41,16 +42,56 @@ def class_names_of(raster: rasterio.DatasetReader) -> dict[int, str]:
     (band,) = code_bands(raster, coloured=False)
     tags = (raster.tags() | raster.tags(band)).items()
     tagged = {int(found[1]): name for key, name in tags if (found := _TAG.fullmatch(key))}
+    described = _describe_bands(raster).get(band)
+    if described is None:
+        return tagged
+    categories = enumerate(each.text or "" for each in described.findall("CategoryNames/Category"))
+    table = described.find(_TABLE)
+    return tagged | dict(categories) | ({} if table is None else dict(_rows(table)))
+
+
+def sidecar_of_names(raster: rasterio.DatasetReader) -> bytes | None:
+    """Return the attribute tables and categories of a raster as GDAL's sidecar of a copy; None if it has neither.
+
+    Tables lose their counts of pixels, which hold for one file only. The raster must have been opened with overviews.
+    """
+    root = Xml.Element("PAMDataset")
+    for number, described in _describe_bands(raster).items():
+        found = [each for tag in ("CategoryNames", _TABLE) if (each := described.find(tag)) is not None]
+        if found:
+            Xml.SubElement(root, "PAMRasterBand", band=str(number)).extend(found)
+    for table in root.iter(_TABLE):
+        _drop_counts(table)
+    return Xml.tostring(root, encoding="utf-8") if len(root) else None
+
+
+def _describe_bands(raster: rasterio.DatasetReader) -> dict[int, Xml.Element]:
+    """Return GDAL's description of each band in a VRT: rasterio reads neither attribute tables nor categories."""
     with MemoryFile(ext=".vrt") as memory:
-        rasterio.shutil.copy(raster, memory.name, driver="VRT")  # rasterio reads neither table nor categories
+        rasterio.shutil.copy(raster, memory.name, driver="VRT")
         text = memory.read()
-    with suppress(Xml.ParseError):  # of names with characters that XML does not have
-        described = Xml.fromstring(text).find(f"VRTRasterBand[@band='{band}']")
-        if described is not None:
-            categories = enumerate(each.text or "" for each in described.findall("CategoryNames/Category"))
-            table = described.find("GDALRasterAttributeTable")
-            return tagged | dict(categories) | ({} if table is None else dict(_rows(table)))
-    return tagged
+    try:
+        bands = Xml.fromstring(text).findall("VRTRasterBand")
+    except Xml.ParseError:  # of names with characters that XML does not have
+        return {}
+    return {int(each.get("band", 0)): each for each in bands}
+
+
+def _drop_counts(table: Xml.Element) -> None:
+    fields = table.findall("FieldDefn")
+    counts = [
+        place
+        for place, field in enumerate(fields)
+        if field.findtext("Usage") == _USED_AS_COUNT or field.findtext("Name", "").lower() == "count"
+    ]
+    for row in table.findall("Row"):
+        cells = row.findall("F")
+        for place in counts:
+            row.remove(cells[place])
+    for place in counts:
+        table.remove(fields[place])
+    for place, field in enumerate(table.findall("FieldDefn")):
+        field.set("index", str(place))
 
 
 def _rows(table: Xml.Element) -> Iterator[tuple[int, str]]:

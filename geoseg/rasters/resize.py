@@ -16,12 +16,13 @@ from rasterio.rpc import RPC
 from rasterio.windows import Window
 
 from geoseg.errors import OutputError, SceneError, UsageError
-from geoseg.files import check_outputs, discard, whole
+from geoseg.files import check_outputs, discard, whole_files
 from geoseg.tiling import Roi, lanczos_radius
 from geoseg.tiling.progress import Progress, no_progress
 
 from .band_texts import keyword_tags, read_texts
 from .bands import alpha_of, name_bands
+from .class_names import sidecar_of_names
 from .dtypes import numpy_type
 from .geotiff import check_complete, writing
 from .grid import Shape, scaled_shape
@@ -46,7 +47,7 @@ TARGET_TILE = 256
 MAX_SIDE = 2**31 - 1
 """GDAL's limit of pixels along a side."""
 SIDECAR = ".aux.xml"
-"""Sidecar of an older raster of the same name, which GDAL would apply to the new one."""
+"""Where GDAL keeps names of classes; one of an older raster of the same name would apply to the new one."""
 
 
 def resize(
@@ -65,7 +66,7 @@ def resize(
     Imagery is Lanczos-filtered, antialiased when reducing, and clipped to its data type; masked pixels have no weight.
     Labels, masks and alpha are nearest-exact: the source pixel that contains the output pixel's centre. Data type,
     bands, nodata, mask, colours, names and tags are kept; masks of single bands become one, of the pixels that are
-    valid in all of them.
+    valid in all of them. Attribute table and category names of labels are kept in GDAL's `.aux.xml` sidecar.
 
     Parameters
     ----------
@@ -117,11 +118,15 @@ def resize(
             _check_kind(scene, labels)
             _check_nodata(scene)
             shape, identity = _target_shape(scene, gsd_m, scale, size), at_server or identify(scene)
-        with whole(output) as partial:
+            names = sidecar_of_names(scene) if labels else None
+        sidecar = output.with_name(output.name + SIDECAR)
+        with whole_files([output] if names is None else [sidecar, output]) as folder:
             with opened(str(source), overviews=True, identity=identity) as scene:
-                _write(scene, partial, shape, labels, progress)
-            for written in (output, output.resolve()):
-                discard(written.with_name(written.name + SIDECAR))
+                _write(scene, folder / output.name, shape, labels, progress)
+            if names is not None:
+                (folder / sidecar.name).write_bytes(names)
+            for old in (output, output.resolve()):
+                discard(old.with_name(old.name + SIDECAR))
     return output
 
 

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import rasterio
-from standins import DAMAGED_LEGENDS
+from standins import DAMAGED_LEGENDS, name_ids, warned
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import AERIAL
+from geoseg.polygons import polygonise
 from geoseg.polygons.classes import Classes, classes_of
 
 SMALL = np.zeros((4, 4), np.uint8)
@@ -35,6 +36,26 @@ def test_tags_and_colour_table(read):
     assert classes.names == {3: "wood"}
     assert classes.colours == {3: "#0180ff"}
     assert classes.name(4) == "4"
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_names_of_gdal(write_ids, table):
+    """Names of an attribute table, or GDAL's categories, are those of polygons; empty ones are none."""
+    path = write_ids(np.repeat(np.uint8([[0, 3, 5, 7]]), 4, axis=0))
+    name_ids(path, {0: "sea", 3: " ", 5: "wood"}, table=table)
+    assert {number: total.name for number, total in polygonise(path).totals.items()} == {
+        0: "sea", 3: "3", 5: "wood", 7: "7",
+    }  # fmt: skip
+    assert polygonise(path, classes=["wood"]).totals.keys() == {5}
+
+
+def test_names_that_contradict_the_legend(write_ids):
+    """A legend outranks an attribute table, and other names in that are reported; the same ones are not."""
+    path = write_ids(np.repeat(np.uint8([[0, 1]]), 4, axis=0), legend=AERIAL)
+    name_ids(path, {0: AERIAL.names[0].upper(), 1: "tundra"})
+    with warned(rf"names its id 1 'tundra', but it is taken for {AERIAL.names[1]}"):
+        assert [total.name for total in polygonise(path).totals.values()] == list(AERIAL.names[:2])
+    polygonise(name_ids(path, dict(enumerate(AERIAL.names))))
 
 
 def test_colours_without_any(read):

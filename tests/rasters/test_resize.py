@@ -9,11 +9,12 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.rpc import RPC
 from rasterio.transform import Affine
-from standins import files_of_at_most, write_warped
+from standins import files_of_at_most, name_ids, write_warped
 
 import geoseg.rasters.resize
 from geoseg.cli.resize import command
 from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.rasters.class_names import class_names_of
 from geoseg.rasters.resize import resize
 
 UTM = {"crs": "EPSG:32633", "transform": Affine(0.5, 0, 500_000, 0, -0.5, 5_400_000)}
@@ -103,6 +104,21 @@ def test_a_colour_table_is_not_mixed(make, tmp_path):
         written.write_colormap(1, {1: (1, 2, 3, 255)})
     with pytest.raises(UsageError, match=r"scene\.tif has a colour table.*set `labels=True`"):
         resize(scene, tmp_path / "out.tif", scale=2)
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_names_of_classes_are_kept(make, tmp_path, table):
+    """Attribute tables, without their counts of pixels, and category names of labels are kept, and no one else's."""
+    scene, names = make(photo(1, 40, 40) % 6, **UTM), {0: "land", 1: "lake & sea", 5: "road"}
+    name_ids(scene, names, table=table)
+    for output in (tmp_path / "out.tif", scene):
+        resize(scene, output, scale=2, labels=True, overwrite=True)
+        with rasterio.open(output) as resized:
+            assert {number: name for number, name in class_names_of(resized).items() if name} == names
+        assert "Count" not in output.with_name(f"{output.name}.aux.xml").read_text()
+    resize(make(photo(1, 40, 40), "other.tif", **UTM), scene, scale=2, labels=True, overwrite=True)
+    with rasterio.open(scene) as resized:
+        assert class_names_of(resized) == {}
 
 
 @pytest.mark.parametrize(

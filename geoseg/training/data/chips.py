@@ -19,6 +19,7 @@ from geoseg.models.legend import NODATA
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.band_texts import BandTexts, read_texts
 from geoseg.rasters.bands import alpha_of, image_bands
+from geoseg.rasters.class_names import class_names_of
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.read import colormap_of
 from geoseg.rasters.scene import raster_of
@@ -54,9 +55,10 @@ def tile(
     """Cut labelled images into GeoTIFF chips of one size; return their number.
 
     Chips of images and labels are `folder/images/NAME_ROW_COL.tif` and `folder/labels/NAME_ROW_COL.tif`, with
-    unchanged values; labels on another grid are resampled to the image's by nearest neighbour. With a recipe, chips
-    are in `folder/training/SET/…` and `folder/validation/SET/…`, at the card's GSD, with its bands, and with labels as
-    class ids, 255 where unlabelled. Partial labels get further ids, explained in a tag of the file.
+    unchanged values; labels on another grid are resampled to the image's by nearest neighbour. Names of ids become
+    tags `CLASS_<id>`. With a recipe, chips are in `folder/training/SET/…` and `folder/validation/SET/…`, at the card's
+    GSD, with its bands, and with labels as class ids, 255 where unlabelled. Partial labels get further ids, explained
+    in a tag of the file.
 
     Pixels outside the image are masked. Chips without a labelled pixel are left out.
 
@@ -114,9 +116,11 @@ def _find_image_jobs(images: str | Path, labels: str | Path | None, cut: Cut) ->
 
 def _find_recipe_jobs(recipe: Recipe, cut: Cut) -> list[Job]:
     run = resolve(recipe)
+    data = open_data(run)
+    data.report_mistakes()
     return [
         (pair.name, partial(_cut_for_training, pair, run, cut, f"{side}/{pair.data_set}"))
-        for sides in open_data(run).sides
+        for sides in data.sides
         for side, pairs in (("training", sides.training), ("validation", sides.validation))
         for pair in pairs
     ]
@@ -152,6 +156,7 @@ def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) 
         coloured = is_coloured(label)
         dtype, nodata = np.dtype(label.dtypes[0]), label.nodata
         colours = colormap_of(label, 1) if label.colorinterp[0] == ColorInterp.palette else None
+        names = {} if coloured else class_names_of(label)
     if nodata is None and not coloured:
         nodata = _find_unused(dtype, used)
     fill = 0 if nodata is None else nodata
@@ -166,7 +171,8 @@ def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) 
         split = np.stack([values >> 16, values >> 8 & 255, values & 255]) if coloured else values[None]
         return np.where(known, split, fill).astype(dtype), known
 
-    labels = Labels(read=read, fill=fill, nodata=nodata, colour_table=colours)
+    tags = {f"CLASS_{value}": name for value, name in names.items() if value >= 0 and name.strip()}
+    labels = Labels(read=read, fill=fill, nodata=nodata, colour_table=colours, tags=tags)
     return write_chips(pair, labels, list(zip(shown, texts, strict=True)), cut, target)
 
 

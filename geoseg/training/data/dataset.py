@@ -21,6 +21,7 @@ from geoseg.training.recipe.resolve import Run
 from .atlas import ATLAS_BYTES, Atlas, read_all
 from .cache import Cache
 from .label_checks import check_labels, report_contradictions, report_hidden_classes, report_narrow_lines
+from .leakage import refuse_overlaps
 from .pairs import Pair, open_pairs
 from .read_pairs import Labelled, Region, read_pair
 from .rendered import (
@@ -33,7 +34,7 @@ from .rendered import (
     sample_rendered_windows,
     scene_side,
 )
-from .splits import Sides, check_training, refuse_overlaps, split
+from .splits import Sides, check_training, split
 from .windows import LabelCounts, count_labels, mix_windows, sample_windows
 
 KEPT_BYTES = 2**28
@@ -96,13 +97,18 @@ class Data:
 
     def check(self) -> None:
         """Read all labels, of validation images too; errors and GeosegWarnings are those of `label_checks`."""
-        drawn = [pair for side in self.sides for pair in chain.from_iterable(side.drawn)]
+        self.report_mistakes()
         held_out = [pair for side in self.sides for pair in side.validation]
-        report_narrow_lines(drawn)
-        report_hidden_classes([*drawn, *held_out], self.run.labels)
-        report_contradictions([*drawn, *held_out], self.run.labels)
         scored = count_labels(held_out, len(self.run.labels.allowed)).counts.sum(axis=0)
         check_labels(self.run, self._label_pixels(), scored, len(held_out))
+
+    def report_mistakes(self) -> None:
+        """Warn of likely mistakes that labels show before their pixels are read."""
+        drawn = [pair for side in self.sides for pair in chain.from_iterable(side.drawn)]
+        pairs = [*drawn, *chain.from_iterable(side.validation for side in self.sides)]
+        report_narrow_lines(drawn)
+        report_hidden_classes(pairs, self.run.labels)
+        report_contradictions(pairs, self.run.labels)
 
     def names(self) -> dict[str, dict[str, list[str]]]:
         """List the names of the training and validation images of each data set."""

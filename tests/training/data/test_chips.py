@@ -7,11 +7,12 @@ from click.testing import CliRunner
 from rasterio import Affine
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
-from standins import files_of_at_most, warned
+from standins import files_of_at_most, name_ids, warned
 
 from geoseg.cli.tile import command
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.rasters.bands import find_bands, name_bands
+from geoseg.rasters.class_names import class_names_of
 from geoseg.training.data.chips import tile
 from geoseg.training.recipe.load import parse_recipe
 
@@ -77,6 +78,15 @@ def test_colours_are_kept(write_raster, coordinates, tmp_path):
     tile(tmp_path, folder=tmp_path / "chips", size=40)
     with pytest.warns(NotGeoreferencedWarning), rasterio.open(tmp_path / "chips/labels/a_000_000.tif") as chip:
         np.testing.assert_array_equal(chip.read(), colours)
+
+
+def test_names_of_ids_are_kept(town, tmp_path):
+    """Names of ids, wherever the labels have them, are tags of each chip."""
+    name_ids(tmp_path / "labels/a b.tif", {0: "land", 1: " ", 2: "lake & sea"})
+    tile(tmp_path, folder=tmp_path / "chips", size=64)
+    for path in (tmp_path / "chips/labels").iterdir():
+        with rasterio.open(path) as chip:
+            assert class_names_of(chip) == {0: "land", 2: "lake & sea"}
 
 
 def test_unlabelled_chips_are_left_out(write_raster, coordinates, tmp_path):
@@ -218,6 +228,20 @@ def test_recipe(town, tmp_path):
     with rasterio.open(path) as chip:
         assert chip.tags()["CLASS_5"] == "land or water"
         assert chip.tags()["CLASS_2"] == "road"
+
+
+def test_mistakes_are_reported(town, tmp_path):
+    """With a recipe, labels that contradict it by names or a nodata value are reported as in training."""
+    path = tmp_path / "labels/a b.tif"
+    with rasterio.open(path, "r+") as labels:
+        labels.nodata = 0
+    name_ids(path, {1: "water"})
+    split = {"by": "block", "block_m": 30.0, "validation": 0.4}
+    values = {"0": "land", "1": "road", "2": "water"}
+    entry = {"name": "town", "images": str(tmp_path), "values": values, "split": split}
+    recipe = parse_recipe({"name": "x", "data": [entry], "card": {"gsd_m": 1.0}}, source="x.toml")
+    with warned("names its id 1 'water', but it is taken for road", r"declares its value 0 \(land\) as nodata"):
+        tile(recipe, folder=tmp_path / "chips", size=32)
 
 
 def test_images_take_no_overrides(tmp_path):
