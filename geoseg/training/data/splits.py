@@ -1,29 +1,19 @@
-"""Split images, or squares of ground, into training and validation, and refuse leakage between them."""
+"""Split images, or squares of ground, into training, validation and test."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from itertools import combinations
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import shapely
-from odc.geo.geobox import GeoBox
-from pyproj import Transformer
 
 from geoseg.errors import UsageError
-from geoseg.rasters.ground import apply_affine, crs_of
 from geoseg.training.recipe.recipe import DataSet, Split
-from geoseg.vectors.geojson import cut_at_antimeridian, ring_in_degrees
 
 from .ground_squares import Blocks, Ground, lay_squares
 from .pairs import Pair
 
 Name = TypeVar("Name")
-
-EDGE_PX = 1.0
-"""Pixels to shrink footprints by, so that adjacent images do not overlap."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,95 +167,3 @@ def _side_px(pair: Pair, block_m: float) -> tuple[float, float]:
         for own_m, worked, native in zip(pair.native_m, pair.shape, pair.native, strict=True)
     )
     return height, width
-
-
-def refuse_overlaps(sides: Sequence[Sides]) -> None:
-    """Check that training, validation and test images, in any data set, are not one file and show no common ground.
-
-    Images with a world file but no CRS are compared within their data set, in their own unit; images without any
-    georeference only by their paths.
-    """
-    of = {
-        "training": [pair for side in sides for pair in side.training],
-        "validation": [pair for side in sides for pair in side.validation],
-        "test": [pair for side in sides for pair in side.test],
-    }
-    for one, other in combinations(of, 2):
-        _refuse_files(of[one], of[other], one, other)
-        for plane in dict.fromkeys(plane for pair in of[other] if (plane := _plane(pair)) is not None):
-            ones, others = ([pair for pair in of[side] if _plane(pair) == plane] for side in (one, other))
-            _refuse_ground(ones, others, one, other)
-
-
-def _refuse_files(ones: Sequence[Pair], others: Sequence[Pair], one: str, other: str) -> None:
-    """Compare the files of two sides, which are called `one` and `other`."""
-    seen: dict[Path, list[Pair]] = {}
-    for pair in ones:
-        seen.setdefault(pair.image.resolve(), []).append(pair)
-    for pair in others:
-        for same in seen.get(pair.image.resolve(), ()):
-            if not _are_divided(pair, same):
-                raise UsageError(
-                    f"{pair.image} is for {other} (data set {pair.data_set}, image {pair.name}) and for {one} (data "
-                    f"set {same.data_set}, image {same.name}); use it for one of them."
-                )
-
-
-def _plane(pair: Pair) -> str | None:
-    """Key of images with comparable footprints: empty with a CRS, the data set for world files, else None."""
-    if pair.grid is not None:
-        return ""
-    return None if pair.plane is None else pair.data_set
-
-
-def _are_divided(one: Pair, other: Pair) -> bool:
-    """Whether both images are divided by the same squares, so that no ground is on both sides."""
-    if one.part is None or other.part is None or one.part.ground.squares != other.part.ground.squares:
-        return False
-    if one.grid is None and _own_squares(one) != _own_squares(other):
-        return False
-    return one.part.held_out is other.part.held_out or one.part.held_out == other.part.held_out
-
-
-def _own_squares(pair: Pair) -> tuple[object, ...]:
-    """Identify the squares of an image without georeference."""
-    assert pair.part is not None
-    return pair.image.resolve(), pair.name, pair.shape, pair.part.ground.side_px
-
-
-def _refuse_ground(ones: Sequence[Pair], others: Sequence[Pair], one: str, other: str) -> None:
-    """Compare the footprints of images in one plane, of two sides which are called `one` and `other`."""
-    tree = shapely.STRtree([_outline(pair) for pair in ones])
-    for pair in others:
-        for number in sorted(tree.query(_outline(pair), predicate="intersects")):
-            same = ones[number]
-            if _are_divided(pair, same):
-                continue
-            cure = "by block" if pair.grid is not None else "give them a CRS and split by block"
-            raise UsageError(
-                f"{same.image.name} (data set {same.data_set}, {one}) and {pair.image.name} (data set "
-                f"{pair.data_set}, {other}) show the same ground; split by groups that keep them together, or {cure}."
-            )
-
-
-def _outline(pair: Pair) -> shapely.Geometry:
-    grid = pair.plane if pair.grid is None else pair.grid
-    assert grid is not None  # for all others `_plane` is None
-    return footprint(grid)
-
-
-def footprint(grid: GeoBox) -> shapely.Geometry:
-    """Outline of an image, one pixel inside its edges: in degrees, or without a CRS in the unit of its transform.
-
-    It is in two parts if it crosses the antimeridian.
-    """
-    height, width = grid.shape
-    top, left = min(EDGE_PX, height / 4), min(EDGE_PX, width / 4)
-    inner = shapely.box(left, top, width - left, height - top)
-    corners = shapely.get_coordinates(shapely.segmentize(inner, max(width, height) / 8))
-    x, y = apply_affine(grid.transform, corners[:, 0], corners[:, 1])
-    if grid.crs is None:
-        return shapely.Polygon(np.column_stack((x, y)))
-    lon, lat = Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True).transform(x, y)
-    outline, beyond = ring_in_degrees(lon, lat)
-    return cut_at_antimeridian(outline) if beyond else outline

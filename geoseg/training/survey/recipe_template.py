@@ -22,7 +22,7 @@ from geoseg.models.texts import escaped
 from geoseg.rasters.bands import Band, image_bands
 from geoseg.rasters.ground import crs_name, crs_of
 from geoseg.sentences import counted, join_words
-from geoseg.training.data.splits import footprint
+from geoseg.training.data.leakage import footprint
 from geoseg.training.recipe.label_sets import BACKGROUND, IGNORE, OTHERS
 
 from .images import ImageSurvey, survey_images

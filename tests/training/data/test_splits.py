@@ -11,8 +11,8 @@ from rasterio import Affine
 
 from geoseg.errors import UsageError
 from geoseg.training.data.ground_squares import Blocks, Ground, Squares
+from geoseg.training.data.leakage import footprint
 from geoseg.training.data.read_pairs import read_image, read_labels
-from geoseg.training.data.splits import footprint
 
 # Images of one value.
 pytestmark = pytest.mark.filterwarnings("ignore:.* in all bands, as in:geoseg.errors.GeosegWarning")
