@@ -1,13 +1,13 @@
 """Interpret the values of a band, with errors and warnings for values that do not fit."""
 
-import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.errors import GeosegWarning, SceneError, UsageError
+from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.class_values import distinct, no_such_class, unlisted
+from geoseg.rasters.georeference import warn
 
 Values = npt.NDArray[np.generic]
 
@@ -58,9 +58,9 @@ class Meaning:
     def check(self, threshold: float) -> None:
         """Warn of implausible values, once all have been added; UsageError for a mask taken for probabilities."""
         if not self.found:
-            _warn(f"{self.name} has no data anywhere: every pixel is masked or nodata.")
+            warn(f"{self.name} has no data anywhere: every pixel is masked or nodata.")
         elif self.colour is not None:
-            _warn(
+            warn(
                 f"{self.name} looks like an image, whose band is {self.colour}; roads are traced in class rasters and "
                 "probabilities, as `geoseg predict` writes them."
             )
@@ -71,9 +71,9 @@ class Meaning:
 
     def _check_classes(self, road_class: int) -> None:
         if self.listed and (others := self.found.difference(range(self.listed))):
-            _warn(unlisted(self.name, others, self.listed))
+            warn(unlisted(self.name, others, self.listed))
         if not self.listed and road_class not in self.found:
-            _warn(f"{no_such_class(self.name, (road_class,), self.found)}; check `road_class`.")
+            warn(f"{no_such_class(self.name, (road_class,), self.found)}; check `road_class`.")
 
     def _check_integers(self, highest: float, largest: int, threshold: float) -> None:
         share = highest / largest
@@ -83,12 +83,8 @@ class Meaning:
                 "state its class id (`road_class=1`) in place of `threshold`."
             )
         if 0 < share < max(threshold, _LOW):
-            _warn(
+            warn(
                 f"the highest value of {self.name}, {highest:g}, is taken for a probability of {share:.2g}, since "
                 f"{largest} stands for 1: if it stands for more, set a scale for its band, or if it is a class, state "
                 "that of roads (`road_class`)."
             )
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, GeosegWarning, stacklevel=4)

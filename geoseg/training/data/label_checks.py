@@ -1,6 +1,5 @@
 """Check the labels before a training run begins, and warn of likely mistakes."""
 
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -8,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.datasets.codings import LEGENDS
-from geoseg.errors import DataError, GeosegWarning, UsageError
+from geoseg.errors import DataError, UsageError
 from geoseg.models.legend import NODATA, Legend
 from geoseg.rasters.class_names import Contradiction, contradictions, describe_contradiction
+from geoseg.rasters.georeference import warn
 from geoseg.rasters.labels import nodata_hides
 from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.resolve import Run
@@ -45,9 +45,9 @@ def check_labels(run: Run, trained: Counts, held_out: Counts, images: int) -> No
     _check_classes(run, trained)
     _report_roads(run.labels.legend)
     if not images:
-        _warn("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
+        warn("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
     elif not scored:
-        _warn(
+        warn(
             "no held-out pixel is labelled with a single class: there is no Jaccard index to "
             "choose the best epoch by, and the last epoch's weights are kept."
         )
@@ -64,7 +64,7 @@ def report_narrow_lines(pairs: Iterable[Pair]) -> None:
         if not isinstance(coding, VectorCoding) or coding.width_m >= _NARROW * pair.gsd_m:
             continue
         if read_features(pair.label).geom_type.str.contains("Line|Point").any():
-            _warn(
+            warn(
                 f"lines of data set {pair.data_set} are {coding.width_m:g} m wide, and its pixels {pair.gsd_m:.3g} m, "
                 "so that lines are broken in the labels; give the data set a larger width_m."
             )
@@ -78,7 +78,7 @@ def report_hidden_classes(pairs: Iterable[Pair], labels: LabelSets) -> None:
         if hidden is not None and (names := _names(coding.table.get(hidden.code, labels.ignored), labels)):
             found[hidden.nodata, names].append(str(pair.label))
     for (nodata, names), (name, *others) in found.items():
-        _warn(nodata_hides(name, nodata, " or ".join(names), others=len(others)))
+        warn(nodata_hides(name, nodata, " or ".join(names), others=len(others)))
 
 
 def report_contradictions(pairs: Iterable[Pair], labels: LabelSets) -> None:
@@ -90,7 +90,7 @@ def report_contradictions(pairs: Iterable[Pair], labels: LabelSets) -> None:
         if contradicted:
             found[contradicted].append(str(pair.label))
     for contradicted, (name, *others) in found.items():
-        _warn(describe_contradiction(name, contradicted, others=len(others)))
+        warn(describe_contradiction(name, contradicted, others=len(others)))
 
 
 def _rasters(pairs: Iterable[Pair]) -> Iterator[tuple[Pair, LabelEncoder]]:
@@ -122,18 +122,14 @@ def _check_classes(run: Run, trained: Counts) -> None:
     if missing:
         by_id = any(each.coding == "ids" for each in run.data)
         hint = f"; among ids, {NODATA} means unlabelled unless `values` maps it" if by_id else ""
-        _warn(f"no training pixel is labelled {' or '.join(missing)}, so the network cannot learn it{hint}.")
+        warn(f"no training pixel is labelled {' or '.join(missing)}, so the network cannot learn it{hint}.")
 
 
 def _report_roads(legend: Legend) -> None:
     """Report a class of roads that predictions would not trace; built-in legends are taken as intended."""
     roads = [name for name in legend.names if name.casefold() in _ROADS]
     if roads and legend.road is None and legend not in LEGENDS.values():
-        _warn(
+        warn(
             f"the legend has the class {roads[0]!r}, and does not say that it is the road class: predictions will map "
             f"it, but no roads are traced. To trace them, add `road = {roads[0]!r}` to the legend."
         )
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, GeosegWarning, stacklevel=5)

@@ -1,6 +1,5 @@
 """Check that labels lie where their images do."""
 
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from pyproj import CRS
 
 from geoseg.datasets.listing import VECTORS
 from geoseg.datasets.pairs import Files
-from geoseg.errors import DataError, GeosegWarning, SceneError
+from geoseg.errors import DataError, SceneError
 from geoseg.rasters.class_names import class_names_of
 from geoseg.rasters.datum import warn_of_shift
 from geoseg.rasters.georeference import warn
@@ -25,6 +24,7 @@ from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.overlay import has_other_place
 from geoseg.rasters.palettes import refuse_mixed_palettes
 from geoseg.rasters.scene import is_placed, refuse_one_unrectified
+from geoseg.sentences import are
 
 from .label_vectors import read_features
 
@@ -125,12 +125,9 @@ def check_features(pairs: Iterable[tuple[Files, GeoBox]]) -> None:
             images = "its image" if len(outside) == 1 else f"any of its {len(outside)} images, such as"
             raise DataError(f"{label} does not overlap {images} {outside[0]}; check the CRS of both.")
         if outside:
-            are = "is" if len(outside) == 1 else "are"
-            warnings.warn(
-                f"{len(outside)} of the {len(labelled)} images of {label} {are} outside its features, such as "
-                f"{outside[0]}; leave them out unless their ground has no such features.",
-                GeosegWarning,
-                stacklevel=3,
+            warn(
+                f"{len(outside)} of the {len(labelled)} images of {label} {are(len(outside))} outside its features, "
+                f"such as {outside[0]}; leave them out unless their ground has no such features."
             )
 
 
