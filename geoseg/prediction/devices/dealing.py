@@ -2,54 +2,11 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from heapq import heappop, heappush
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from geoseg.models.engines.strips import Blended, Network
 from geoseg.prediction.strips import Strip
 
-Bytes = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, eq=False)
-class Edge:
-    """Scores of a strip that wait for those of its neighbour, on the device that blended it."""
-
-    network: Network
-    scores: Any
-    """None if the strip has no data."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Seam:
-    """The rows that strip `row` shares with the one above; None stands for a strip beyond the scene's border."""
-
-    row: int
-    above: Edge | None
-    below: Edge | None
-
-    @property
-    def edges(self) -> list[Edge]:
-        """The sides that exist."""
-        return [edge for edge in (self.above, self.below) if edge is not None]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FinishedStrip:
-    """A strip and its bytes `(layers, rows, columns)`: of its middle rows, and of the seams where they exist.
-
-    One layer stands for all where there is no data.
-    """
-
-    strip: Strip
-    top: Bytes | None
-    middle: Bytes
-    bottom: Bytes | None
-    """At the end of the scene; elsewhere it is the top of the next strip."""
+from .strips_and_seams import Bytes, Edge, FinishedStrip, Seam, SeamWork, StripWork
 
 
 class Dealer:
@@ -61,19 +18,12 @@ class Dealer:
 
     def __init__(self, rows: range, seams: range, networks: Sequence[Network], *, ahead: int) -> None:
         self._rows = rows
-        self._seams = seams
         self._networks = tuple(networks)
         self._active = list(networks)
         self._ahead = ahead
         self._next = rows.start
-        self._strips: dict[int, Strip] = {}
-        self._waiting: list[int] = []
-        self._takers: dict[int, Network] = {}
-        self._blended: dict[int, Blended] = {}
-        self._middles: dict[int, Bytes] = {}
-        self._seam_takers: dict[int, Network] = {}
-        self._joined: dict[int, Bytes] = {}
-        self._closed_seams: set[int] = set()
+        self._strips: dict[int, StripWork] = {}
+        self._seams = {row: SeamWork() for row in seams}
         self._warnings: list[str] = []
         self._error: Exception | None = None
         self._closed = False
@@ -83,8 +33,7 @@ class Dealer:
     def put(self, strip: Strip) -> bool:
         """Add a strip, and wait for room for the next; False if no more are wanted."""
         with self._changed:
-            self._strips[strip.row] = strip
-            heappush(self._waiting, strip.row)
+            self._strips[strip.row] = StripWork(strip)
             self._changed.notify_all()
             self._changed.wait_for(lambda: strip.row + 1 - self._next < self._ahead or self._closed)
             return not self._closed
@@ -98,12 +47,12 @@ class Dealer:
             while self.wants(network):
                 seam = self._ready_seam(network)
                 if seam is not None:
-                    self._seam_takers[seam.row] = network
+                    self._seams[seam.row].taker = network
                     return seam
-                if self._waiting:
-                    row = heappop(self._waiting)
-                    self._takers[row] = network
-                    return self._strips[row]
+                row = min((row for row, work in self._strips.items() if work.waits), default=None)
+                if row is not None:
+                    self._strips[row].taker = network
+                    return self._strips[row].strip
                 if not wait:
                     break
                 self._changed.wait()
@@ -116,19 +65,20 @@ class Dealer:
     def blended(self, network: Network, strip: Strip, blended: Blended, middle: Bytes) -> None:
         """Take a strip back from its device, which keeps the scores at its edges."""
         with self._changed:
-            if self._takers.get(strip.row) is network:
-                self._blended[strip.row] = blended
+            work = self._strips.get(strip.row)
+            if work is not None and work.taker is network:
+                work.edges = Edge(network, blended.top), Edge(network, blended.bottom)
                 if strip.row >= self._next:
-                    self._middles[strip.row] = middle
+                    work.middle = middle
                 self._release(strip.row)
                 self._changed.notify_all()
 
     def joined(self, seam: Seam, finished: Bytes) -> None:
         """Take the bytes of a seam back."""
         with self._changed:
-            if seam.row not in self._closed_seams:
-                self._closed_seams.add(seam.row)
-                self._joined[seam.row] = finished
+            work = self._seams[seam.row]
+            if not work.is_joined:
+                work.is_joined, work.finished = True, finished
                 for row in self._sides(seam.row):
                     self._release(row)
                 self._changed.notify_all()
@@ -153,15 +103,14 @@ class Dealer:
             if not self._active:
                 self.fail(error)
                 return
-            for row in [row for row, taker in self._takers.items() if taker is network]:
-                del self._takers[row]
-                self._blended.pop(row, None)
-                heappush(self._waiting, row)
+            for work in self._strips.values():
+                if work.taker is network:
+                    work.taker = work.edges = None
             # So are seams that others have taken with a side of this one: whichever comes first counts.
-            lost = set(self._waiting)
-            for seam, taker in list(self._seam_takers.items()):
-                if taker is network or lost.intersection(self._sides(seam)):
-                    del self._seam_takers[seam]
+            lost = {row for row, work in self._strips.items() if work.waits}
+            for row, seam in self._seams.items():
+                if seam.taker is network or lost.intersection(self._sides(row)):
+                    seam.taker = None
             others = ", ".join(other.name for other in self._active)
             self.warn(f"{network.name} failed ({_first_line(error)}); its work continues on {others}.")
 
@@ -198,22 +147,31 @@ class Dealer:
             yield self._next
 
     def _yielded(self) -> FinishedStrip:
-        row = self._next
-        bottom = self._joined.pop(row + 1) if self._ends_with_seam(row) else None
+        row, work = self._next, self._strips[self._next]
+        assert work.middle is not None  # it is finished
         finished = FinishedStrip(
-            strip=self._strips[row],
-            top=self._joined.pop(row, None),
-            middle=self._middles.pop(row),
-            bottom=bottom,
+            strip=work.strip,
+            top=self._bytes_of(row),
+            middle=work.middle,
+            bottom=self._bytes_of(row + 1) if self._ends_with_seam(row) else None,
         )
+        work.middle = None
         self._next += 1
         self._release(row)
         self._changed.notify_all()
         return finished
 
+    def _bytes_of(self, seam: int) -> Bytes | None:
+        """Hand over the bytes of a seam, if it exists."""
+        if seam not in self._seams:
+            return None
+        finished, self._seams[seam].finished = self._seams[seam].finished, None
+        return finished
+
     def _is_finished(self, row: int) -> bool:
         needed = [row] * (row in self._seams) + [row + 1] * self._ends_with_seam(row)
-        return row in self._middles and all(seam in self._joined for seam in needed)
+        is_blended = row in self._strips and self._strips[row].middle is not None
+        return is_blended and all(self._seams[seam].finished is not None for seam in needed)
 
     def _ends_with_seam(self, row: int) -> bool:
         return row + 1 == self._rows.stop and row + 1 in self._seams
@@ -224,22 +182,27 @@ class Dealer:
 
     def _ready_seam(self, network: Network) -> Seam | None:
         """Return the first seam whose sides are there and that nobody has taken, if the network has one of them."""
-        near = {seam for row in self._blended for seam in (row, row + 1)}.intersection(self._seams)
-        for seam in sorted(near - self._closed_seams - self._seam_takers.keys()):
-            sides = self._sides(seam)
-            if all(side in self._blended for side in sides) and any(self._takers[side] is network for side in sides):
-                above = Edge(self._takers[seam - 1], self._blended[seam - 1].bottom) if seam - 1 in sides else None
-                below = Edge(self._takers[seam], self._blended[seam].top) if seam in sides else None
-                return Seam(row=seam, above=above, below=below)
+        for row in sorted(self._seams.keys() & {seam for strip in self._strips for seam in (strip, strip + 1)}):
+            if self._seams[row].is_joined or self._seams[row].taker is not None:
+                continue
+            works = {side: self._strips[side] for side in self._sides(row) if side in self._strips}
+            blended = {side: work.edges for side, work in works.items() if work.edges is not None}
+            has_one = any(edges[0].network is network for edges in blended.values())
+            if has_one and len(blended) == len(self._sides(row)):
+                above = blended[row - 1][1] if row - 1 in blended else None
+                below = blended[row][0] if row in blended else None
+                return Seam(row=row, above=above, below=below)
         return None
 
     def _release(self, row: int) -> None:
         """Forget the scores of a strip once its seams are joined, and the strip once it is also yielded."""
-        seams = {row, row + 1}.intersection(self._seams)
-        if seams <= self._closed_seams and row in self._blended:
-            del self._blended[row], self._takers[row]
-        if row < self._next and row not in self._takers and row not in self._waiting:
-            self._strips.pop(row, None)
+        work = self._strips[row]
+        seams = [self._seams[seam] for seam in (row, row + 1) if seam in self._seams]
+        if work.edges is not None and all(seam.is_joined for seam in seams):
+            work.taker = work.edges = None
+            work.is_joined = True
+        if row < self._next and work.is_joined:
+            del self._strips[row]
 
 
 def _first_line(error: Exception) -> str:

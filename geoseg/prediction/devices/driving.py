@@ -14,7 +14,8 @@ from geoseg.prediction.holes import fill_strip
 from geoseg.prediction.strips import Strip
 from geoseg.prediction.timings import Timings
 
-from .dealing import Dealer, Seam
+from .dealing import Dealer
+from .strips_and_seams import Seam
 
 Weights = Callable[[int], npt.NDArray[np.float32]]
 """Weights of the rows of a strip `(side,)`, by its number."""

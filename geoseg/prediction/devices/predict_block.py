@@ -23,8 +23,9 @@ from geoseg.rasters.georeference import warn
 from geoseg.threads import running
 from geoseg.tiling import Roi, clip, concatenate, is_repeated, taper, within
 
-from .dealing import Dealer, FinishedStrip
+from .dealing import Dealer
 from .driving import Driver
+from .strips_and_seams import FinishedStrip
 
 
 def predict_block_on_devices(
