@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from distributed.diagnostics.plugin import WorkerPlugin
 
-from geoseg.files import whole
+from geoseg.errors import OutputError
+from geoseg.files import whole, writing
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -24,8 +25,13 @@ class Bundle(WorkerPlugin):
         self.name = self.file
 
     def setup(self, worker: "Worker") -> None:
-        """Write the file, unless it is there."""
+        """Write the file, unless it is there; OutputError names the worker."""
         target = Path(worker.local_directory) / self.file
-        if not target.exists():
-            with whole(target) as new:
-                new.write_bytes(self._content)
+        try:
+            with writing(target):
+                there = target.exists()
+            if not there:
+                with whole(target) as new:
+                    new.write_bytes(self._content)
+        except OutputError as error:
+            raise OutputError(f"on the Dask worker at {worker.address}, {error}") from None

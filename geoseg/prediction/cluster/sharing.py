@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from geoseg.prediction.jobs import Job, Work
 
 from .tasks import keep
-from .trouble import WAITS_S, cluster_errors
+from .trouble import WAITS_S, cluster_errors, silent_worker
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -51,19 +51,18 @@ class Sharing:
 
     def _send(self, bundle: "Bundle") -> None:
         """Send a bundle to all workers, and again if one dies meanwhile, which Dask reports as a lost scheduler."""
-        from distributed.comm.core import CommClosedError
-
-        for wait_s in WAITS_S:
+        for wait_s in (*WAITS_S, None):
             try:
                 self._client.register_plugin(bundle)
-            except CommClosedError:
+            except OSError as error:  # of the connection: workers raise an OutputError
                 if self._client.status != "running":
                     raise
+                if wait_s is None:
+                    raise silent_worker("a worker of the Dask cluster", error) from error
+                time.sleep(wait_s)
+                bundle.idempotent = False  # the scheduler has it, but perhaps not all workers
             else:
                 return
-            time.sleep(wait_s)
-            bundle.idempotent = False  # the scheduler has it, but perhaps not all workers
-        self._client.register_plugin(bundle)
 
     def forget(self, work: Work) -> None:
         """Free what a scene that has ended had in common."""

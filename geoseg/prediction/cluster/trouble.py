@@ -44,10 +44,20 @@ def cluster_errors(client: "Client") -> Iterator[None]:
 def run_on_workers(client: "Client", function: Callable[..., R], *arguments: Any) -> dict[str, R]:  # noqa: ANN401
     """Run a function on all workers, without those that die meanwhile; returns results by address.
 
-    Dask reports the death of a worker as that of the scheduler. Raises what the function raises on a worker, and
-    ClusterError if one that the scheduler still has does not answer.
+    Dask reports the death of a worker as that of the scheduler. Raises what the function raises on a worker, but a
+    ClusterError that names the worker for an OSError; ClusterError, too, if one that the scheduler still has does not
+    answer.
     """
-    answers: dict[str, R | Exception] = client.run(function, *arguments, on_error="return")
+
+    # Dask returns its own OSErrors for a worker that does not answer. It sends a function within another one as code,
+    # so that workers without geoseg answer, too.
+    def attempt() -> tuple[object, str]:
+        try:
+            return function(*arguments), ""
+        except OSError as error:
+            return None, str(error) or type(error).__name__
+
+    answers: dict[str, tuple[R, str] | Exception] = client.run(attempt, on_error="return")
     for wait_s in WAITS_S:
         silent = [address for address, answer in answers.items() if isinstance(answer, OSError)]
         if not silent:
@@ -57,18 +67,24 @@ def run_on_workers(client: "Client", function: Callable[..., R], *arguments: Any
         for address in silent:
             del answers[address]
         if left := [address for address in silent if address in known]:
-            answers |= client.run(function, *arguments, workers=left, on_error="return")
+            answers |= client.run(attempt, workers=left, on_error="return")
     results = {}
     for address, answer in answers.items():
         if isinstance(answer, OSError):
-            raise ClusterError(
-                f"the Dask worker at {address} does not answer ({answer}); end it, and repeat the command: predictions "
-                "resume."
-            ) from answer
+            raise silent_worker(f"the Dask worker at {address}", answer) from answer
         if isinstance(answer, Exception):
             raise answer
-        results[address] = answer
+        results[address], failure = answer
+        if failure:
+            raise ClusterError(
+                f"the Dask worker at {address} cannot begin ({failure}); correct that there, and repeat the command."
+            )
     return results
+
+
+def silent_worker(name: str, error: OSError) -> ClusterError:
+    """Return the error for a worker that the scheduler has, but cannot reach."""
+    return ClusterError(f"{name} does not answer ({error}); end it, and repeat the command: predictions resume.")
 
 
 def lost(client: "Client") -> ClusterError:

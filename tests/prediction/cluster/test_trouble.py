@@ -14,24 +14,27 @@ SLOW = OSError("Timed out trying to connect to tcp://b:1 after 30 s")
 
 
 class Client:
-    """A client of two workers; `b` answers with each of `answers` in turn, and `known` are those of the scheduler."""
+    """A client of two workers, of which `b` fails with each of `errors` in turn before it answers.
+
+    The scheduler knows those `known`.
+    """
 
     scheduler = SimpleNamespace(address="tcp://s:1")
     status = "running"
 
-    def __init__(self, *answers, known=("a", "b")):
-        self.answers, self.known, self.asked = list(answers), known, []
+    def __init__(self, *errors, known=("a", "b")):
+        self.errors, self.known, self.asked = list(errors), known, []
 
     def scheduler_info(self, n_workers):
         return {"workers": {address: {} for address in self.known}}
 
     def run(self, function, *arguments, workers=("a", "b"), on_error="raise"):
         self.asked.append(list(workers))
-        found = {address: self.answers.pop(0) if address == "b" else function(*arguments) for address in workers}
-        for answer in found.values():
-            if isinstance(answer, Exception) and on_error == "raise":
-                raise answer
-        return found
+        assert on_error == "return"
+        return {
+            address: self.errors.pop(0) if address == "b" and self.errors else function(*arguments)
+            for address in workers
+        }
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +54,8 @@ def test_a_worker_that_has_died(error):
 
 def test_a_worker_that_answers_late():
     """A worker that the scheduler still has is asked again, alone."""
-    client = Client(CLOSED, SLOW, 7)
-    assert trouble.run_on_workers(client, answer) == {"a": 42, "b": 7}
+    client = Client(CLOSED, SLOW)
+    assert trouble.run_on_workers(client, answer) == {"a": 42, "b": 42}
     assert client.asked == [["a", "b"], ["b"], ["b"]]
 
 
@@ -66,6 +69,19 @@ def test_errors_of_workers():
     """What is raised on a worker is raised here."""
     with pytest.raises(UsageError, match="no GPU"):
         trouble.run_on_workers(Client(UsageError("no GPU")), answer)
+
+
+@pytest.mark.parametrize("error", [PermissionError, TimeoutError])
+def test_errors_of_a_worker_and_its_system(error):
+    """A worker that answers with an OSError of its own is not taken for one that does not answer, nor asked again."""
+
+    def closed():
+        raise error(13, "Permission denied", "/home/b/.keras")
+
+    client = Client()
+    with pytest.raises(ClusterError, match=r"the Dask worker at a cannot begin \(\[Errno 13\] .*'/home/b/.keras'\)"):
+        trouble.run_on_workers(client, closed)
+    assert len(client.asked) == 1
 
 
 def test_a_run_that_begins(monkeypatch):
