@@ -17,7 +17,12 @@ from geoseg.work_folders import remove_work_folders
 if TYPE_CHECKING:
     from geoseg.tiling.progress import Progress  # imports NumPy
 
-_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_CODES = {
+    getattr(signal, name): code
+    for name, code in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129), ("SIGBREAK", 130))
+    if hasattr(signal, name)
+}
+"""Exit codes by signal. SIGBREAK is Ctrl-Break: on Windows, programs cannot send Ctrl-C to one other program."""
 _GRACE_S = 1.5
 """Time for the main thread to end by itself, which it cannot do while GDAL waits for a server."""
 
@@ -76,7 +81,7 @@ def advise(how: str) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and SIGHUP into exit codes 130, 143 and 129, `_GRACE_S` later at most.
+    """Turn Ctrl-C, SIGTERM and SIGHUP into their exit codes, `_GRACE_S` later at most.
 
     Files written until then have their final names only if they are complete. See `stopping_between_pieces` for
     commands that finish a piece first.
@@ -90,7 +95,7 @@ def interruptible() -> Iterator[None]:
     before, left = at_work(), threading.Event()
     _asked.in_work, _asked.number, _asked.advice = frozenset(), None, ""
     # `nohup`, or a shell that starts a command in the background, has them ignored.
-    taken = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    taken = [number for number in _CODES if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     handlers = {number: signal.signal(number, _asked.handle) for number in taken}
     watch = threading.Thread(target=_watch, args=(reader, left), name="interrupts", daemon=True)
     watch.start()
@@ -103,7 +108,7 @@ def interruptible() -> Iterator[None]:
         if at_work() - before - {watch}:  # the interpreter would wait for these threads, or crash in them
             _exit_at_once(number)
         _print_interrupted()
-        sys.exit(128 + number)
+        sys.exit(_CODES[number])
     finally:
         left.set()
         signal.set_wakeup_fd(earlier)
@@ -118,7 +123,7 @@ def _watch(reader: int, left: threading.Event) -> None:
     waiting = False
     with os.fdopen(reader, "rb", buffering=0) as signals:
         while number := signals.read(1):
-            if number[0] not in _SIGNALS:
+            if number[0] not in _CODES:
                 continue
             if _asked.in_work and not waiting:
                 waiting = True
@@ -138,7 +143,7 @@ def _exit_at_once(number: int) -> NoReturn:
     _print_interrupted()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(128 + number)
+    os._exit(_CODES[number])
 
 
 def _print_interrupted() -> None:

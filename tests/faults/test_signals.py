@@ -119,6 +119,21 @@ resize._write = lambda *_: (print('writing', flush=True), threading.Event().wait
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_ctrl_break(write_scene, noise, tmp_path):
+    """Programs on Windows cannot send Ctrl-C to one program, but Ctrl-Break, which stops it in the same way."""
+    held = """
+from geoseg.rasters import resize
+resize._write = lambda *_: (print('writing', flush=True), threading.Event().wait())
+"""
+    words = "resize", write_scene(noise(300, 90)), tmp_path / "large.tif", "--scale", "2"
+    python, option, script = stand_in(*words, first=held)
+    with start([python, option, f"import signal\nsignal.SIGBREAK = signal.SIGUSR1\n{script}"]) as process:
+        assert process.stdout.readline() == "writing\n"
+        process.send_signal(signal.SIGUSR1)
+        _, text = process.communicate(timeout=WAIT)
+    assert (process.returncode, text) == (130, "geoseg: interrupted.\n")
+
+
 @pytest.mark.slow
 def test_with_a_shipped_model(suburb, tmp_path):
     """The command as users run it is stopped after a piece and resumed to the same bytes."""
