@@ -1,7 +1,6 @@
 """Calibrate a model: fit a temperature on labelled images, and write a bundle whose probabilities include it."""
 
 import math
-import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,9 +13,9 @@ import numpy.typing as npt
 import rasterio
 
 from geoseg.datasets.pairs import Files
-from geoseg.errors import GeosegWarning, SceneError, UsageError
-from geoseg.files import check_outputs, check_suffix, whole
-from geoseg.models.bundle import INT8, read_card
+from geoseg.errors import SceneError, UsageError
+from geoseg.files import whole
+from geoseg.models.bundle import INT8, name_copy, read_card
 from geoseg.models.engines.engine import Engine
 from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.legend import NODATA
@@ -27,9 +26,9 @@ from geoseg.models.weights import MANTISSA_BITS
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.planning import plan
 from geoseg.prediction.pooling import pool_stretch
-from geoseg.prediction.sample_tiles import read_tiles, spread_tiles
+from geoseg.prediction.sample_tiles import deal_tiles, read_tiles, spread_tiles
 from geoseg.prediction.settings import ImageryOptions, Settings
-from geoseg.rasters.georeference import placed, report_once
+from geoseg.rasters.georeference import placed, report_once, warn
 from geoseg.rasters.open import GDAL, opened, unplaced
 from geoseg.rasters.overlay import overlay_grid
 from geoseg.rasters.scene import open_scene
@@ -38,11 +37,10 @@ from geoseg.tiling import Roi
 from geoseg.tiling.progress import Progress, no_progress
 
 from .class_mapping import ClassMapping, map_classes
-from .class_values import FoundValues, check_bands, sample_ids
-from .declared import note_hidden_class, note_other_names
-from .evaluate_model import check_image_gsd, find_raster_pairs, on_own_pixels
+from .class_values import FoundValues, check_bands, describe_unknown, sample_ids
+from .label_notes import note_hidden_class, note_other_names
+from .labelled_images import check_image_gsd, find_raster_pairs, on_own_pixels
 from .probability_samples import SampledImage, choose_step, thin
-from .strips import describe_unknown
 from .temperature import Allows, Fit, fit_temperature
 
 
@@ -117,9 +115,7 @@ def calibrate(
         raise UsageError(f"`tiles` must be at least 1, got {tiles}.")
     bundle = find_model(model)
     card = read_card(bundle)
-    target = Path(f"{bundle.stem}_calibrated.keras" if output is None else output)
-    check_suffix(target, ".keras")
-    check_outputs([target], overwrite=overwrite)
+    target = name_copy(bundle, "calibrated", output, overwrite=overwrite)
     mapping = map_classes(card.legend, ignore=ignore, coding=coding, single=single)
     files = find_raster_pairs(images, labels)
     network = load_network(bundle)
@@ -133,9 +129,9 @@ def calibrate(
             _Planned(
                 files=entry,
                 plan=plan(open_scene(stack.enter_context(placed(entry.image, assumed_m))), card, settings),
-                tiles=(number + 1) * tiles // len(files) - number * tiles // len(files),
+                tiles=count,
             )
-            for number, entry in enumerate(files)
+            for entry, count in zip(files, deal_tiles(tiles, len(files)), strict=True)
         ]
         sampled = list(_sample(planned, KerasEngine(network), mapping, progress))
     fit = fit_temperature(sampled, allowed_classes(mapping, len(card.legend)))
@@ -145,17 +141,15 @@ def calibrate(
         provenance = {**card.provenance, CALIBRATION: fit.provenance()}
         save_bundle(network, replace(card, provenance=provenance), new, mantissa_bits=MANTISSA_BITS)
     if INT8 in card.provenance:
-        warnings.warn(
+        warn(
             f"{target} has no 8-bit form, since that of {bundle} has the old weights; make one with "
-            "`geoseg models quantize`.",
-            GeosegWarning,
-            stacklevel=2,
+            "`geoseg models quantize`."
         )
     return CalibratedModel(path=target, fit=fit)
 
 
 def allowed_classes(mapping: ClassMapping, classes: int) -> Allows:
-    """Which classes of the model each reference id allows: its own, or all but the single one for id 0."""
+    """Whether a reference id allows a class, `(ids, classes)`: its own, or all but the single one for id 0."""
     if mapping.single is None:
         return np.eye(classes, dtype=bool)
     single = np.arange(classes) == mapping.single

@@ -85,6 +85,20 @@ def _to_ids(
     return np.where(valid, ids, np.uint8(NODATA))
 
 
+def describe_unknown(
+    name: str,
+    counts: Counter[int],
+    codes: Codes,
+    advice: str = "exclude it with `ignore`, or check that legend and reference belong together",
+) -> str:
+    """State which values of a raster are not in the legend, and what to do."""
+    value, pixels = counts.most_common(1)[0]
+    more = f" (and {counted(len(counts) - 1, 'other value')})" if len(counts) > 1 else ""
+    return (
+        f"{name} has {counted(pixels, 'pixel')} of {codes.name_of(value)}{more}, which is not in the legend; {advice}."
+    )
+
+
 def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
     """Raise SceneError unless a raster holds class ids, or colours if `coloured`."""
     dtype = raster.dtypes[0]

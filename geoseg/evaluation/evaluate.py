@@ -18,10 +18,11 @@ from geoseg.tiling.progress import Progress, no_progress
 from .class_mapping import ClassMapping, map_classes
 from .counts import ComparedImage, Comparison, total
 from .criteria import Criteria, CriteriaOptions
-from .declared import note_hidden_class, note_names_of_two, note_other_names
+from .label_notes import note_hidden_class, note_names_of_two, note_other_names
 from .pairing import Pair, pair_rasters
+from .raster_pair import Rasters, open_pair
 from .result import Evaluation, Subject
-from .strips import STRIP_PIXELS, Rasters, open_pair, strips
+from .strips import STRIP_PIXELS, strips
 from .summary import summarise
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from geoseg.errors import BundleError
+from geoseg.files import check_outputs, check_suffix
 
 from .archive import CONFIG, DAMAGED, METADATA, WEIGHTS, count_values, parse_json, read_members, readable, reason
 from .legend import Legend
@@ -179,3 +180,14 @@ def _get(document: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
     if not isinstance(value, kind):
         raise TypeError(f"{key} must be a {kind.__name__}, not {value!r}")
     return value
+
+
+def name_copy(bundle: Path, purpose: str, output: str | Path | None, *, overwrite: bool) -> Path:
+    """Return the path of a changed copy of a bundle, by default `<model>_<purpose>.keras` in the current folder.
+
+    Raises OutputError if it cannot be written, or is not called `.keras`.
+    """
+    target = Path(f"{bundle.stem}_{purpose}.keras" if output is None else output)
+    check_suffix(target, ".keras")
+    check_outputs([target], overwrite=overwrite)
+    return target

@@ -60,6 +60,12 @@ def read_tiles(planned: Plan, tiles: Iterable[Tile]) -> Iterator[Sample]:
             yield Sample(tile=tile, pixels=scaled(filled, planned.scaling), valid=strip.valid)
 
 
+def deal_tiles(tiles: int, images: int) -> list[int]:
+    """Deal tiles to images as evenly as possible: the number for each image."""
+    counts: list[int] = np.diff(np.arange(images + 1) * tiles // images).tolist()
+    return counts
+
+
 def spread_tiles(lattice: Lattice) -> list[Tile]:
     """Order the tiles so that any number of first ones is spread over the scene."""
     tiles = list(lattice.tiles())

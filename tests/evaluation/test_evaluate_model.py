@@ -11,7 +11,7 @@ from geoseg.datasets.pairs import Files
 from geoseg.errors import BundleError, SceneError, UsageError
 from geoseg.evaluation import evaluate, evaluate_model
 from geoseg.evaluation.calibrate_model import calibrate
-from geoseg.evaluation.evaluate_model import on_own_pixels
+from geoseg.evaluation.labelled_images import on_own_pixels
 from geoseg.rasters.open import unplaced
 
 ROWS, COLS = 90, 70

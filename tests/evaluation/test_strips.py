@@ -13,7 +13,8 @@ from geoseg.errors import SceneError
 from geoseg.evaluation import class_values
 from geoseg.evaluation.class_mapping import map_classes
 from geoseg.evaluation.pairing import pair_rasters
-from geoseg.evaluation.strips import STRIP_PIXELS, haloed, open_pair, strips
+from geoseg.evaluation.raster_pair import open_pair
+from geoseg.evaluation.strips import STRIP_PIXELS, haloed, strips
 from geoseg.models.legend import AERIAL
 from geoseg.rasters.open import unplaced
 from geoseg.rasters.resampling import Resampler

@@ -17,7 +17,7 @@ from geoseg.datasets.pairs import Files
 from geoseg.errors import SceneError
 from geoseg.evaluation.class_mapping import map_classes
 from geoseg.evaluation.pairing import Pair
-from geoseg.evaluation.strips import open_pair as open_rasters
+from geoseg.evaluation.raster_pair import open_pair as open_rasters
 from geoseg.evaluation.strips import strips
 from geoseg.models.bundle import Scaling
 from geoseg.polygons import polygonise

@@ -1,4 +1,4 @@
-"""What label rasters declare of their values that contradicts how they are compared."""
+"""Note rasters whose class names or nodata value contradict the classes that they are compared as."""
 
 from collections.abc import Iterator
 
