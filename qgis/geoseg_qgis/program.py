@@ -9,7 +9,8 @@ from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 
-from .runner import clean_environment
+from .runner import ask
+from .systems import SYSTEM
 
 MENU = "Raster ▸ geoseg ▸ Set up…"
 VARIABLE = "GEOSEG_COMMAND"
@@ -44,11 +45,6 @@ def required_version() -> str:
     return metadata["general"]["version"]
 
 
-def command_in(environment: Path) -> Path:
-    """Return the path of the command in a Python environment."""
-    return environment / "bin" / "geoseg"
-
-
 def find_program(chosen: str, environment: Path) -> Program:
     """Return the command named by the environment variable or the user, or else that of the plugin's own environment.
 
@@ -56,9 +52,9 @@ def find_program(chosen: str, environment: Path) -> Program:
     version does not match the plugin's in the first two numbers.
     """
     named = os.environ.get(VARIABLE) or chosen
-    path = Path(named).expanduser() if named else command_in(environment)
+    path = Path(named).expanduser() if named else SYSTEM.command_in(environment)
     if path.is_dir():
-        path = command_in(path)
+        path = SYSTEM.command_in(path)
     if not path.is_file():
         if named:
             raise ProgramError(
@@ -79,13 +75,11 @@ def find_program(chosen: str, environment: Path) -> Program:
 def _version_of(path: Path) -> str:
     """Return what `geoseg --version` prints."""
     try:
-        shown = subprocess.run(
-            [path, "--version"], env=clean_environment(), capture_output=True, text=True, timeout=120, check=False
-        )
+        shown = ask([str(path), "--version"], timeout_s=120)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ProgramError(f"{path} does not start ({error})", f"; choose another command in {MENU}.") from error
     found = re.fullmatch(r"geoseg, version (\S+)", shown.stdout.strip())
     if shown.returncode or found is None:
-        said = " ".join((shown.stderr or shown.stdout).split())[-200:]
+        said = " ".join((shown.stderr or shown.stdout).split())[-200:] or f"exit code {shown.returncode}"
         raise ProgramError(f"{path} is not geoseg, or is damaged ({said})", f"; choose another command in {MENU}.")
     return found[1]

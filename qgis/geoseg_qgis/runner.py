@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +12,11 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO, Callable, Optional
 
-_OF_QGIS = ("PYTHONHOME", "PYTHONPATH", "GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_LIB", "PROJ_DATA")
-"""Variables that point to the libraries of QGIS, and break other versions of these."""
+from .systems import SYSTEM, System
+from .variables import clean_environment
+
 _LOOK_S = 0.2
 """Seconds between checks whether the user has cancelled."""
-_STOP = tuple(
-    (getattr(signal, name), patience_s)
-    for name, patience_s in (("SIGINT", 8.0), ("SIGTERM", 4.0), ("SIGKILL", 60.0))
-    if hasattr(signal, name)
-)
-"""Signals that stop a program, and seconds to wait before the next; geoseg ends within two seconds of the first."""
 _Line = tuple[bool, Optional[str]]
 """Whether a line is from standard output, and the line; None at the end."""
 _SAYS = "geoseg: "
@@ -59,13 +53,22 @@ class Listener:
     is_cancelled: Callable[[], bool]
 
 
-def clean_environment() -> dict[str, str]:
-    """Return the environment variables without those that QGIS sets for itself."""
-    kept = {name: value for name, value in os.environ.items() if name not in _OF_QGIS}
-    return {**kept, "PYTHONIOENCODING": "utf-8"}
+def ask(command: Sequence[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+    """Run a command that answers soon; OSError or TimeoutExpired if it does not start or end."""
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=clean_environment(),
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout_s,
+        check=False,
+        creationflags=SYSTEM.flags,
+    )
 
 
-def run(command: Sequence[str], listener: Listener) -> Ending:
+def run(command: Sequence[str], listener: Listener, system: System = SYSTEM) -> Ending:
     """Run a command to its end, or until the user cancels."""
     with subprocess.Popen(
         list(command),
@@ -75,6 +78,7 @@ def run(command: Sequence[str], listener: Listener) -> Ending:
         env=clean_environment(),
         encoding="utf-8",
         errors="replace",
+        creationflags=system.flags,
     ) as process:
         lines: SimpleQueue[_Line] = SimpleQueue()
         for stream in (process.stdout, process.stderr):
@@ -84,7 +88,7 @@ def run(command: Sequence[str], listener: Listener) -> Ending:
         while unfinished:
             if not cancelled and listener.is_cancelled():
                 cancelled = True
-                Thread(target=_stop, args=(process,), daemon=True).start()
+                Thread(target=_stop, args=(process, system), daemon=True).start()
             try:
                 is_output, line = lines.get(timeout=_LOOK_S)
             except Empty:
@@ -102,12 +106,12 @@ def _read(stream: IO[str], is_output: bool, lines: SimpleQueue[_Line]) -> None:
     lines.put((is_output, None))
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
-    for number, patience_s in _STOP:
-        process.send_signal(number)
+def _stop(process: subprocess.Popen[str], system: System) -> None:
+    for stop, patience_s in system.stops:
         try:
+            stop(process)
             process.wait(patience_s)
-        except subprocess.TimeoutExpired:
+        except (OSError, subprocess.TimeoutExpired):
             continue
         return
 

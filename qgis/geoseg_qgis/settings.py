@@ -8,13 +8,14 @@ from qgis.core import QgsApplication, QgsSettings
 
 from .environment import Source
 from .program import Program, find_program
+from .systems import SYSTEM
 
 _COMMAND, _FOLDER, _OFFLINE = "geoseg/command", "geoseg/folder", "geoseg/offline"
 
 
 def environment_folder() -> Path:
-    """Return the folder of the plugin's own environment: outside the plugin's folder, which updates replace."""
-    return Path(QgsApplication.qgisSettingsDirPath()) / "geoseg" / "environment"
+    """Return the folder of the plugin's own environment."""
+    return SYSTEM.environment_folder(Path(QgsApplication.qgisSettingsDirPath()))
 
 
 def chosen_command() -> str:

@@ -23,7 +23,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from .environment import DOWNLOAD_GB, NEEDED_GB, Source, make_environment
+from .environment import Source, make_environment
 from .program import Program, ProgramError, find_program, required_version
 from .runner import Listener
 from .settings import (
@@ -34,6 +34,7 @@ from .settings import (
     current_program,
     environment_folder,
 )
+from .systems import SYSTEM
 
 
 class Making(QThread):
@@ -82,7 +83,7 @@ class SetupDialog(QDialog):
         self._other = QRadioButton("Use an existing installation of geoseg")
         self._install, self._command = self._install_box(), QgsFileWidget()
         self._command.setFilePath(chosen_command())
-        self._command.setDialogTitle("The file bin/geoseg of a Python environment")
+        self._command.setDialogTitle(f"The file {SYSTEM.command_in(Path())} of a Python environment")
         (self._other if chosen_command() else self._own).setChecked(True)
         self._state = QLabel(reason or _describe_current())
         self._state.setWordWrap(True)
@@ -110,8 +111,9 @@ class SetupDialog(QDialog):
         box = QGroupBox()
         layout = QVBoxLayout(box)
         text = QLabel(
-            f"Downloads about {DOWNLOAD_GB} GB from the Python package index, and takes {NEEDED_GB} GB of disk space "
-            f"in {environment_folder()}. Nothing is installed into QGIS; to remove geoseg, delete that folder."
+            f"Downloads about {SYSTEM.download_gb} GB from the Python package index, and takes {SYSTEM.needed_gb} GB "
+            f"of disk space in {environment_folder()}. Nothing is installed into QGIS; to remove geoseg, delete that "
+            "folder."
         )
         text.setWordWrap(True)
         layout.addWidget(text)
@@ -155,7 +157,7 @@ class SetupDialog(QDialog):
     def _use(self, path: str) -> None:
         try:
             if not path:
-                raise ProgramError("Choose a Python environment, or the file geoseg in its folder bin.")
+                raise ProgramError(f"Choose a Python environment, or the file {SYSTEM.command_in(Path())} in it.")
             find_program(path, environment_folder())
         except ProgramError as error:
             self._tell(error.found)

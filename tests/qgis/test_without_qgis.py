@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from geoseg_qgis import environment  # noqa: E402
 from geoseg_qgis.environment import Source, make_environment, steps  # noqa: E402
 from geoseg_qgis.program import ProgramError, find_program, required_version  # noqa: E402
 from geoseg_qgis.runner import Listener, run  # noqa: E402
+from geoseg_qgis.systems import LINUX  # noqa: E402
 from geoseg_qgis.texts import keep_columns, split_at_commas  # noqa: E402
 
 
@@ -97,12 +99,13 @@ def test_keys_of_a_terminal_are_not_told(script):
 
 
 @pytest.mark.parametrize("patient", [False, True], ids=["obeys", "ignores"])
-def test_cancel_is_an_interrupt_first(script, monkeypatch, patient):
+def test_cancel_is_an_interrupt_first(script, patient):
     """Cancel is Ctrl-C; a program that ignores it is ended all the same."""
-    monkeypatch.setattr("geoseg_qgis.runner._STOP", ((2, 0.3 if patient else 30), (15, 5), (9, 5)))
+    (interrupt, _), (terminate, _), _ = LINUX.stops
+    system = replace(LINUX, stops=((interrupt, 0.3 if patient else 30), (terminate, 5)))
     handle = "signal.signal(2, signal.SIG_IGN)" if patient else "signal.signal(2, lambda *_: sys.exit(130))"
     program = script(f"import signal\n{EVENTS}{handle}\nevent(1, 4)\nwhile True: time.sleep(0.05)")
-    ending = run([str(program)], Heard(stop_at=1).listener)
+    ending = run([str(program)], Heard(stop_at=1).listener, system)
     assert ending.cancelled
     assert ending.code == (-15 if patient else 130)
 
@@ -144,7 +147,7 @@ def wheels(tmp_path):
 @pytest.mark.slow
 def test_an_environment_is_made_from_a_folder_of_wheels(wheels, tmp_path, monkeypatch):
     """Without the net, venv and pip make an environment whose command runs."""
-    monkeypatch.setattr(environment, "find_uv", lambda: None)
+    monkeypatch.setattr(environment, "find_uv", lambda _system: None)
     heard = Heard()
     program = make_environment(tmp_path / "env", __version__, Source(folder=wheels, offline=True), heard.listener)
     assert program.path == tmp_path / "env/bin/geoseg"
@@ -155,7 +158,7 @@ def test_an_environment_is_made_from_a_folder_of_wheels(wheels, tmp_path, monkey
 @pytest.mark.slow
 def test_a_failed_set_up_leaves_nothing_and_can_be_tried_again(wheels, tmp_path, monkeypatch):
     """What pip says ends the set-up, and no half an environment is left that would look whole."""
-    monkeypatch.setattr(environment, "find_uv", lambda: None)
+    monkeypatch.setattr(environment, "find_uv", lambda _system: None)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ProgramError, match=r"The set-up failed: .*geoseg"):
         make_environment(
@@ -204,7 +207,7 @@ def test_a_version_that_the_index_lacks(wheels, script, tmp_path, monkeypatch, c
 @pytest.mark.parametrize("name", ["clone", "my clone (ä)"])
 def test_a_source_is_installed_as_it_is(wheels, tmp_path, monkeypatch, name):
     """The folder of geoseg's source is enough, and newer than a wheel that was made in it earlier."""
-    monkeypatch.setattr(environment, "find_uv", lambda: None)
+    monkeypatch.setattr(environment, "find_uv", lambda _system: None)
     clone = wheels.rename(tmp_path / name)
     (clone / "geoseg").mkdir()
     (clone / "geoseg" / "__init__.py").touch()
@@ -234,7 +237,7 @@ def test_uv_is_preferred(script, monkeypatch, tmp_path):
 
 def test_a_full_disk_is_refused_before_anything_is_made(tmp_path, monkeypatch):
     """Too little space is said before the download."""
-    monkeypatch.setattr(environment, "NEEDED_GB", 1e9)
+    monkeypatch.setattr(environment, "SYSTEM", replace(LINUX, needed_gb=1e9))
     with pytest.raises(ProgramError, match="GB left"):
         make_environment(tmp_path / "a/b/env", __version__, Source(), Heard().listener)
     assert not (tmp_path / "a").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from ..program import ProgramError, required_version
 from ..results import reload_layers
 from ..runner import Ending, Listener, run
 from ..settings import current_program
+from ..systems import SYSTEM
 from ..texts import keep_columns
 from .options import Choice, Flag, Number, Option, arguments_of
 
@@ -93,7 +93,7 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
     ) -> Path:
         """Return the folder for the results; warn if it is one that QGIS will remove."""
         folder = self.parameterAsString(parameters, "FOLDER", context)
-        if folder.startswith(QgsProcessingUtils.tempFolder()):
+        if Path(QgsProcessingUtils.tempFolder()) in Path(folder).parents:
             feedback.pushWarning(
                 "The results are in a temporary folder, which QGIS removes when it closes: choose a folder to keep "
                 "them, and to resume after Cancel."
@@ -108,7 +108,7 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(str(error)) from error
         feedback.pushInfo(f"{program}, plugin {required_version()}")
         command = [str(program.path), "--json-progress", *arguments]
-        feedback.pushCommandInfo(shlex.join(command))
+        feedback.pushCommandInfo(SYSTEM.shown(command))
         ending = run(command, _listener(feedback, self._fields_in))
         if ending.code and ending.cancelled:
             raise QgsProcessingException("Stopped. To resume, run it again with the same settings and folder.")
