@@ -39,7 +39,7 @@ def command(*, scheduler: str | None, **choices: Any) -> None:  # noqa: ANN401
     geoseg roads road_probability.tif --threshold 0.4 -o roads.gpkg
     """
     from geoseg.roads import prepare_tracer, trace_roads
-    from geoseg.roads.ahead import COMPILING
+    from geoseg.roads.compile_tracer import COMPILING
 
     from .cluster import chosen_executor
     from .console import make_console, status

@@ -5,15 +5,11 @@ alone, so any run of the same plan whose blocks have the same columns can use it
 sources, which GDAL reads as nodata.
 """
 
-import hashlib
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,15 +18,12 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
-from geoseg.files import lock, sha256_of, version_of, writing
+from geoseg.files import lock, writing
 from geoseg.models.legend import NODATA
-from geoseg.models.texts import without_secrets
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.identity import Mark
-from geoseg.rasters.servers import on_server
 from geoseg.tiling import Roi, cut, roi_shape
-from geoseg.version import __version__
 
+from .digests import digest_pieces
 from .object_store import InStore
 from .parts import InFolder, Parts
 from .plan import Plan
@@ -42,13 +35,6 @@ _DISCARDED = "discarded"
 _HALVED = "halved"
 QUICK = {"compress": "zstd", "zstd_level": 1}
 """Compression of work files: several times as fast as deflate, and no larger."""
-_WITHOUT_EFFECT = (
-    *("engine", "precision", "devices", "batch_size", "memory", "max_pixels"),
-    *("formats", "match_input", "stac", "report"),
-)
-"""Settings that do not change a piece; instead of the first four, the runtime that they choose is compared."""
-_COMPARED_OTHERWISE = ("stretch", "stretch_from")
-"""Settings whose result, the scaling, is compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,48 +194,3 @@ def open_journal(work: Path, plan: Plan, model: Path, parts: str | None = None) 
     # By the digest alone: the names of scenes may have characters that object stores do not.
     kept = InFolder(folder=folder) if parts is None else InStore(url=f"{parts.rstrip('/')}/{folder.name}")
     return Journal(work=work, folder=folder, parts=kept, grid=plan.grid.geobox)
-
-
-def digest_pieces(plan: Plan, model: Path) -> str:
-    """SHA-256 of everything that determines bytes and positions of the pieces."""
-    return hashlib.sha256(_identity(plan, model).encode()).hexdigest()
-
-
-def _identity(plan: Plan, model: Path) -> str:
-    settings = asdict(plan.settings) | {"aoi": None if plan.aoi is None else plan.aoi.digest}
-    for name in (*_WITHOUT_EFFECT, *_COMPARED_OTHERWISE):
-        del settings[name]
-    return json.dumps(
-        {
-            "geoseg": __version__,
-            "scene": [_without_signature(mark) for mark in plan.scene.identity],
-            "grid": [*plan.grid.shape, *plan.grid.transform, plan.grid.crs.to_wkt()],
-            "overview": None if plan.overview is None else plan.overview.to_json(),
-            "bands": [*plan.bands, plan.scene.dtype, asdict(plan.validity)],
-            "scaling": [asdict(band) for band in plan.scaling],
-            "runtime": _describe(plan),
-            "model": _digest_model(model, version_of(model.stat())),
-            "settings": settings,
-        },
-        default=str,
-    )
-
-
-def _without_signature(mark: Mark) -> Mark:
-    """Leave out the query of a URL, which may be a signature that is renewed, if an ETag identifies the file."""
-    name, *rest = mark
-    return (without_secrets(str(name)), *rest) if on_server(str(name)) and rest and rest[-1] else mark
-
-
-@lru_cache(maxsize=1)
-def _digest_model(model: Path, _version: tuple[int, ...]) -> str:
-    return sha256_of(model)
-
-
-def _describe(plan: Plan) -> list[Any] | None:
-    """Everything about the runtime that determines bytes; the number of devices does not."""
-    if plan.runtime is None:
-        return None
-    # Kernels of GPUs depend on the batch; those for chosen devices are others than those for the whole CPU.
-    batch = None if plan.runtime.hardware == "CPU" else plan.settings.batch_size
-    return [*asdict(replace(plan.runtime, devices=())).values(), bool(plan.runtime.devices), batch]

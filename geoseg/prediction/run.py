@@ -1,11 +1,9 @@
 """One prediction in progress: first its blocks, then its files."""
 
-import json
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from functools import partial
-from hashlib import sha256
 from math import prod
 from pathlib import Path
 from types import TracebackType
@@ -19,25 +17,18 @@ from geoseg.models.engines.hardware import free_heap
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.servers import on_server
-from geoseg.roads.ahead import COMPILING
+from geoseg.roads.compile_tracer import COMPILING
 from geoseg.threads import GRACE_S, in_thread
 from geoseg.tiling import roi_shape
 from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor, LocalExecutor
 from .jobs import Finished, Job, Work
-from .journal import digest_pieces, open_journal
+from .journal import open_journal
 from .outputs import name_outputs
 from .plan import Plan
 from .results import Prediction, write_results
 from .timings import Timings
-
-
-def digest_results(plan: Plan, bundle: Path) -> str:
-    """SHA-256 of everything that determines which results are written, and their bytes."""
-    settings = plan.settings
-    wanted = json.dumps([settings.formats, settings.match_input, settings.stac, settings.report])
-    return sha256(f"{digest_pieces(plan, bundle)} {wanted}".encode()).hexdigest()
 
 
 def discard_work(plan: Plan, bundle: Path, folder: Path, parts: str | None) -> None:

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .ahead import prepare_tracer as prepare_tracer
+    from .compile_tracer import prepare_tracer as prepare_tracer
     from .network import Edges as Edges
     from .network import Nodes as Nodes
     from .network import RoadNetwork as RoadNetwork
@@ -20,7 +20,7 @@ _HOMES = {
     "RoadNetwork": "network",
     "RoadRaster": "raster",
     "RoadSettings": "settings",
-    "prepare_tracer": "ahead",
+    "prepare_tracer": "compile_tracer",
     "road_raster": "raster",
     "trace_network": "trace",
     "trace_roads": "trace_file",

@@ -14,7 +14,7 @@ import geoseg
 from geoseg.cli import group, main
 from geoseg.errors import GeosegWarning, SceneError
 from geoseg.prediction.predict import predict_each
-from geoseg.roads.ahead import COMPILING
+from geoseg.roads.compile_tracer import COMPILING
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "--help"], ["info", "--help"]])

@@ -10,7 +10,7 @@ from numba.core.sigutils import normalize_signature
 
 import geoseg.roads
 from geoseg.compiled import Kernel
-from geoseg.roads.ahead import _GROUPS
+from geoseg.roads.compile_tracer import _GROUPS
 
 SAMPLE = Path(__file__).parents[2] / "sample_rasters" / "suburb_classes.tif"
 # Without `if __name__ == "__main__"`, as scripts are; a process that ran it again would print twice.
