@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from itertools import compress, cycle, islice
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Unpack
 
 from geoseg.datasets.listing import find_images
 from geoseg.errors import SceneError, UsageError
-from geoseg.files import check_outputs, check_suffix, whole
-from geoseg.models.bundle import INT8, Card, read_card
+from geoseg.files import whole
+from geoseg.models.bundle import INT8, Card, name_copy, read_card
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.on_openvino import OpenVINOEngine
 from geoseg.models.int8.quantize import make_form, require_nncf
@@ -20,7 +21,7 @@ from geoseg.tiling.progress import Progress, no_progress
 
 from .agreement import Agreement, compare
 from .pooling import pool_stretch
-from .sample_tiles import Sample, read_samples
+from .sample_tiles import Sample, deal_tiles, read_samples
 from .settings import ImageryOptions, Settings
 
 _SHARE = 5
@@ -92,14 +93,12 @@ def quantize(
         raise UsageError(f"`tiles` must be at least 1, got {tiles}.")
     bundle = find_model(model)
     card = read_card(bundle)
-    target = Path(f"{bundle.stem}_int8.keras" if output is None else output)
-    check_suffix(target, ".keras")
-    check_outputs([target], overwrite=overwrite)
+    target = name_copy(bundle, "int8", output, overwrite=overwrite)
     places = [calibrate] if isinstance(calibrate, str | Path) else calibrate
     calibration, held_out = _split(find_images(*map(str, places)), tiles)
     images = dict.fromkeys(str(pick.image) for pick in (*calibration, *held_out))
     imagery = {**imagery, "stretch": pool_stretch(list(images), card, Settings(**imagery), gsd_m=card.gsd_m).stretch}
-    read = _Reader(card=card, imagery=imagery, progress=progress)
+    read = partial(_read, card, imagery, progress)
     with whole(target) as new:
         pixels = (sample.pixels for sample in read(calibration, "calibrate on"))
         form, calibrated = make_form(bundle, pixels, most=tiles)
@@ -128,26 +127,20 @@ def _describe(calibrated: int, agreement: Agreement) -> dict[str, str | float]:
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Reader:
-    """Reads tiles, and reports their number."""
-
-    card: Card
-    imagery: ImageryOptions
-    progress: Progress
-
-    def __call__(self, picks: Sequence[_Pick], purpose: str) -> Iterator[Sample]:
-        """Yield the tiles of `picks`; raises SceneError if there are none."""
-        number, most = 0, sum(pick.count for pick in picks)
-        for pick in picks:
-            samples = read_samples(pick.image, self.card, self.card.tile, spread=True, **self.imagery)
-            for sample in compress(islice(samples, pick.count), cycle(pick.pattern)):
-                self.progress(number, most, f"{purpose} {pick.image.name}")
-                yield sample
-                number += 1
-        if not number:
-            found = f"{picks[0].image}{' and others' * (len(picks) > 1)}"
-            raise SceneError(f"{found}: no tile with data to {purpose}; add images to `calibrate`.")
+def _read(
+    card: Card, imagery: ImageryOptions, progress: Progress, picks: Sequence[_Pick], purpose: str
+) -> Iterator[Sample]:
+    """Yield the tiles of `picks`, and report their number; raises SceneError if there are none."""
+    number, most = 0, sum(pick.count for pick in picks)
+    for pick in picks:
+        samples = read_samples(pick.image, card, card.tile, spread=True, **imagery)
+        for sample in compress(islice(samples, pick.count), cycle(pick.pattern)):
+            progress(number, most, f"{purpose} {pick.image.name}")
+            yield sample
+            number += 1
+    if not number:
+        found = f"{picks[0].image}{' and others' * (len(picks) > 1)}"
+        raise SceneError(f"{found}: no tile with data to {purpose}; add images to `calibrate`.")
 
 
 def _split(images: Sequence[Path], tiles: int) -> tuple[list[_Pick], list[_Pick]]:
@@ -162,6 +155,6 @@ def _split(images: Sequence[Path], tiles: int) -> tuple[list[_Pick], list[_Pick]
 
 
 def _spread(images: Sequence[Path], tiles: int) -> list[_Pick]:
-    """Deal `tiles` to images as evenly as possible."""
-    counts = [(number + 1) * tiles // len(images) - number * tiles // len(images) for number in range(len(images))]
-    return [_Pick(image=image, count=count) for image, count in zip(images, counts, strict=True) if count]
+    """Take `tiles` tiles of images, of each about as many."""
+    dealt = zip(images, deal_tiles(tiles, len(images)), strict=True)
+    return [_Pick(image=image, count=count) for image, count in dealt if count]

@@ -6,6 +6,8 @@ from importlib.util import find_spec
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from standins import make_card
 
@@ -19,7 +21,7 @@ from geoseg.models.networks.presets import build_preset
 from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.prediction import quantize as module
 from geoseg.prediction.agreement import compare
-from geoseg.prediction.sample_tiles import read_samples
+from geoseg.prediction.sample_tiles import deal_tiles, read_samples
 from geoseg.rendering import render_scene
 
 FORM = Form(graph=b"graph", weights=b"weights")
@@ -184,6 +186,15 @@ def test_tiles_are_spread(write_scene, noise):
     for half in (range(5), range(5, 10)):
         assert 8 <= sum(row in half for row, _ in places) <= 12
         assert 6 <= sum(col in half for _, col in places) <= 14
+
+
+@given(tiles=st.integers(1, 300), images=st.integers(1, 40))
+def test_tiles_are_dealt_evenly(tiles, images):
+    """All tiles are dealt, and no image gets more than one more than another."""
+    counts = deal_tiles(tiles, images)
+    assert len(counts) == images
+    assert sum(counts) == tiles
+    assert max(counts) - min(counts) <= 1
 
 
 def test_comparison():
