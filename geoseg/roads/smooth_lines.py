@@ -77,16 +77,18 @@ def draw_lines(graph: Graph, chains: Chains, width_m: Floats, grid: GridSettings
             points,
             start,
         )
-        points = points[: start[-1]]
-        edges = np.arange(start.size - 1)
-        lines = np.asarray(shapely.linestrings(points, indices=np.repeat(edges, np.diff(start))))
-        tolerance = max(settings.simplify_m / pixel_m, SIMPLIFY_PX)
-        simple = np.asarray(shapely.simplify(lines, tolerance, preserve_topology=False))
-        # A narrow loop would collapse to its node.
-        flat_loop = shapely.is_closed(lines) & (shapely.get_num_coordinates(simple) < 4)
-        simple = np.where(flat_loop | (shapely.length(simple) == 0), lines, simple)
-        vertices, owner = shapely.get_coordinates(simple, return_index=True)
-        yield vertices, np.searchsorted(owner, np.arange(start.size))
+        yield _simplify(points[: start[-1]], start, tolerance=max(settings.simplify_m / pixel_m, SIMPLIFY_PX))
+
+
+def _simplify(points: Points, start: Ids, *, tolerance: float) -> tuple[Points, Ids]:
+    """Simplify lines, given by their vertices and the offset of each, unless they would collapse to a point."""
+    lines = np.asarray(shapely.linestrings(points, indices=np.repeat(np.arange(start.size - 1), np.diff(start))))
+    simple = np.asarray(shapely.simplify(lines, tolerance, preserve_topology=False))
+    # A narrow loop would collapse to its node.
+    flat_loop = shapely.is_closed(lines) & (shapely.get_num_coordinates(simple) < 4)
+    simple = np.where(flat_loop | (shapely.length(simple) == 0), lines, simple)
+    vertices, owner = shapely.get_coordinates(simple, return_index=True)
+    return vertices, np.searchsorted(owner, np.arange(start.size))
 
 
 def _corner_counts(graph: Graph) -> Ids:

@@ -85,13 +85,10 @@ def rasterise_labels(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -
     """
     region = grid[roi]
     features = read_features(path)
+    # Straight edges may be curved in the other CRS, hence a metre more than the width of a line.
+    surroundings = _extended(region, coding.width_m + 1)
     to_grid = Transformer.from_crs(features.crs, crs_of(grid), always_xy=True)
-    bounds = region.boundingbox
-    # Extend the region by the width of a line, and a little more: straight edges may be curved in the other CRS.
-    metres_per_unit = min(ground_sample_distance(region)) / math.hypot(region.transform.a, region.transform.d)
-    reach = (coding.width_m + 1) / metres_per_unit
-    left, bottom, right, top = bounds.left - reach, bounds.bottom - reach, bounds.right + reach, bounds.top + reach
-    around = to_grid.transform_bounds(left, bottom, right, top, direction="INVERSE")
+    around = to_grid.transform_bounds(*surroundings, direction="INVERSE")
     boxes = _turned(around, turn_of(features.crs), features.total_bounds)
     near = features.iloc[np.unique(np.concatenate([features.sindex.query(shapely.box(*box)) for box in boxes]))]
     keys = _find_keys(near, coding, path)
@@ -99,7 +96,7 @@ def rasterise_labels(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -
     is_polygon = np.isin(shapely.get_type_id(parts), POLYGONAL)
     pieces = [cut_lines(parts[~is_polygon], box) for box in boxes]
     lines, line = (np.concatenate(each) for each in zip(*pieces, strict=True))
-    polygons, polygon = _place(parts[is_polygon], features.crs, region, (left, bottom, right, top))
+    polygons, polygon = _place(parts[is_polygon], features.crs, region, surroundings)
     shapes = np.concatenate([_widen(lines, features.crs, region, coding.width_m), polygons])
     owner = np.concatenate([owner[~is_polygon][line], owner[is_polygon][polygon]])
     order = list(coding.values)
@@ -156,6 +153,14 @@ def _find_keys(features: "geopandas.GeoDataFrame", coding: VectorCoding, path: P
             "all others)."
         )
     return [value if value in coding.values else OTHERS for value in found]
+
+
+def _extended(region: GeoBox, reach_m: float) -> Box:
+    """Return the bounds of a region, extended by some metres, in its CRS."""
+    bounds = region.boundingbox
+    metres_per_unit = min(ground_sample_distance(region)) / math.hypot(region.transform.a, region.transform.d)
+    reach = reach_m / metres_per_unit
+    return bounds.left - reach, bounds.bottom - reach, bounds.right + reach, bounds.top + reach
 
 
 def _widen(lines: Geometries, crs: CRS, region: GeoBox, width_m: float) -> Geometries:
