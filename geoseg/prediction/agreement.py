@@ -1,4 +1,4 @@
-"""How well the 8-bit form of a network agrees with the network itself."""
+"""Agreement of a network with its 8-bit form, measured on the same tiles."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

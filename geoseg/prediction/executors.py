@@ -1,4 +1,4 @@
-"""Where a plan is run: in this process, or on a Dask cluster (`geoseg.prediction.cluster`), to the same bytes."""
+"""Run plans in this process; on a Dask cluster, `geoseg.prediction.cluster` runs them to the same bytes."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator

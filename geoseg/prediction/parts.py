@@ -1,4 +1,4 @@
-"""Where the finished parts of a scene are kept: in the folder of the results, or in an object store."""
+"""Storage of the finished parts of a scene: the folder of the results, or an object store."""
 
 import os
 from collections.abc import Iterable, Iterator

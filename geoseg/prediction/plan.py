@@ -1,4 +1,4 @@
-"""What determines the bytes of a result and the cost of a run, before the network sees a pixel."""
+"""The plan of a prediction, and its cost in tiles, memory and disk space, before the network sees a pixel."""
 
 import math
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ class Plan:
     network: NetworkSize
     settings: Settings
     runtime: Runtime | None
-    """What runs the network; None for a loader of the caller."""
+    """Engine, precision and devices of the network; None for a loader of the caller."""
     bands: tuple[int, ...]
     """Band numbers of the scene, from 1, in the order of the model's bands."""
     validity: Validity
@@ -84,7 +84,7 @@ class Plan:
 
     @property
     def legend(self) -> Legend:
-        """What the values of the class raster stand for."""
+        """Legend of the class raster: the model's, with an entry for unknown pixels if there may be any."""
         legend = self.card.legend
         return legend if self.settings.min_confidence is None else legend.with_unknown()
 

@@ -36,7 +36,7 @@ class Prepared:
     network: NetworkSize
     settings: Settings
     runtime: Runtime | None
-    """What runs the network; None for a loader of the caller."""
+    """Engine, precision and devices of the network; None for a loader of the caller."""
     load: Loader
     executor: Executor
     workers: int

@@ -51,7 +51,7 @@ class Prediction:
     stretch: str | None
     """Range of values that became 0–255, as `stretch` takes it; None if the model's own scaling was used."""
     runtime: Runtime | None
-    """What ran the network; None for a loader of the caller."""
+    """Engine, precision and devices of the network; None for a loader of the caller."""
     stages: dict[str, StageTime]
     """Time of each stage; they overlap."""
     wall_s: float

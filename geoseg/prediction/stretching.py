@@ -50,7 +50,7 @@ class Imagery:
 
     @property
     def values(self) -> str:
-        """What the file says of its values, in words."""
+        """Declared units or data type of the values, as a predicate for messages."""
         return f"declares {format_units(self.units)}" if is_physical(self.units) else f"holds {self.kind} values"
 
 

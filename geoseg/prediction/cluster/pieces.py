@@ -17,7 +17,7 @@ from geoseg.tiling import Roi, clip, roi_shape, within
 
 @dataclass(frozen=True, kw_only=True)
 class PieceGrid:
-    """Where the pieces of a plan are, once all are finished."""
+    """Files of a plan's pieces, which form a grid once all are finished."""
 
     journal: Journal
     rows: tuple[slice, ...]

@@ -1,4 +1,4 @@
-"""What workers do: predict blocks, trace roads, and run other tasks of a prediction."""
+"""Tasks of a cluster's workers: predict blocks, trace roads, choose a runtime."""
 
 import warnings
 from collections.abc import Callable
@@ -121,7 +121,7 @@ def _count(job: Job, finished: Finished, counter: AreaCounter) -> None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trace:
-    """What all blocks of the road tracer have in common, sent once to each worker."""
+    """Arguments that all blocks of the road tracer share, sent once to each worker."""
 
     pieces: PieceGrid
     layer: str

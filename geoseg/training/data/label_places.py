@@ -36,11 +36,11 @@ _NEAR = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class LabelRaster:
-    """What is known of a label raster before its pixels are read."""
+    """Metadata of a label raster, read before its pixels."""
 
     identity: tuple[Mark, ...]
     by_place: bool
-    """Whether its pixels are found by their place on the ground: not if they are the image's own."""
+    """Whether its pixels are matched by their place on the ground: not if they are the image's own."""
     hidden: Hidden | None = None
     """Its nodata value if pixels may have it."""
     names: Mapping[int, str] = field(default_factory=dict)

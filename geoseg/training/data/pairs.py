@@ -57,7 +57,7 @@ class Pair:
     image_identity: tuple[Mark, ...]
     """Marks of the image's files when it was described; see `opened`."""
     labelled: LabelRaster
-    """What is known of the label likewise."""
+    """Metadata of the label, read at the same time."""
     native: tuple[int, int]
     """Height and width of the image file."""
     native_m: tuple[float, float]
