@@ -15,7 +15,7 @@ from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.rasters.class_values import no_such_class, unlisted
 from geoseg.rasters.dtypes import numpy_type
 from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_distance
-from geoseg.rasters.labels import count_bands, has_alpha, read_codes
+from geoseg.rasters.labels import count_bands, has_alpha, hidden_value, nodata_hides, read_codes
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.probabilities import check_probabilities, read_levels
 from geoseg.rasters.scene import Scene, open_scene
@@ -142,9 +142,13 @@ def open_class_raster(source: str | Path) -> ClassRaster:
                 f"{scene.source} has {raster.count} bands; a class raster has one, as `geoseg predict` makes it."
             )
         refuse_scaled_ids(raster)
+        classes = classes_of(raster)
+        hidden = hidden_value(raster, coloured=False)
+        if hidden is not None and hidden.code in range(classes.listed):
+            _warn(nodata_hides(scene.source, hidden.nodata, classes.name(hidden.code)))
         return ClassRaster(
             scene=scene,
-            classes=classes_of(raster),
+            classes=classes,
             masked=has_alpha(raster) or MaskFlags.all_valid not in raster.mask_flag_enums[0],
             confidence=_confidence_beside(raster),
         )

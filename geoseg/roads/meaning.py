@@ -32,6 +32,8 @@ class Meaning:
     """Colour of the band, if it is one of an image."""
     found: set[int | float] = field(default_factory=set)
     """Valid values added so far: all those of classes, or the highest of probabilities."""
+    hidden: set[float] = field(default_factory=set)
+    """The nodata value, if it stands for the probability 1 and pixels have it."""
 
     @property
     def certain(self) -> bool:
@@ -55,6 +57,13 @@ class Meaning:
             self.found.clear()
             self.found.add(highest)
 
+    def note_hidden(self, values: Values) -> None:
+        """Look in all values of a window for the nodata value, if it stands for the probability 1."""
+        if self.certain or self.nodata is None or self.nodata != self.largest:
+            return
+        if (values == self.nodata).any():
+            self.hidden.add(self.nodata)
+
     def check(self, threshold: float) -> None:
         """Warn of implausible values, once all have been added; UsageError for a mask taken for probabilities."""
         if not self.found:
@@ -77,6 +86,13 @@ class Meaning:
 
     def _check_integers(self, highest: float, largest: int, threshold: float) -> None:
         share = highest / largest
+        if self.hidden:
+            warn(
+                f"{self.name} declares {largest}, which stands for a probability of 1, as its nodata value, so that "
+                "such pixels are no roads: if they are, remove the declaration (`gdal_translate -a_nodata none IN "
+                f"OUT.tif`); if they have no data, set a scale (`gdal_translate -a_scale {1 / (largest - 1):.6g} IN "
+                "OUT.tif`)."
+            )
         if highest == 1:
             raise UsageError(
                 f"{self.name} holds no value above 1, where {largest} stands for a probability of 1: it is a mask; "

@@ -84,6 +84,8 @@ def road_raster(
             refuse_unread()
             known = values if missing is None else values[~missing]
             meaning.note(known)
+            if missing is not None:
+                meaning.note_hidden(values)
             if units != (1, 0) and values.dtype.kind != "f":
                 _check_range(dataset.name, known, *units)
             if missing is None:

@@ -78,6 +78,12 @@ def test_undeclared_nodata(write_ids):
         polygonise(write_ids(np.where(values == 3, np.uint8(0), values)))
 
 
+def test_a_class_that_nodata_hides(write_ids):
+    """A nodata value that the legend calls a class is reported: its pixels are of no polygon."""
+    with warned(rf"tif declares its value 3 \({AERIAL.names[3]}\) as nodata"):
+        assert polygonise(write_ids(HALVES, nodata=3, legend=AERIAL)).totals.keys() == {0}
+
+
 def test_nodata_everywhere(write_ids):
     """A raster without data is reported."""
     with warned("has no data anywhere"):

@@ -65,6 +65,22 @@ def test_a_mask_is_no_probability(write, mask):
     assert len(geoseg.trace_roads(write(mask * 255, nodata=None), threshold=0.5)) == 1
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_nodata_that_is_the_surest_road(write, mask, dtype):
+    """The value that stands for a probability of 1, declared as nodata as some tools do with masks, is reported.
+
+    Where no pixel has it, or a scale says that another value stands for 1, nothing is said.
+    """
+    largest = np.iinfo(dtype).max
+    path = write(mask.astype(dtype) * np.array(largest, dtype), nodata=largest)
+    with warned(rf"tif declares {largest}, which stands for a probability of 1, as its nodata value.*-a_nodata none "):
+        assert len(geoseg.trace_roads(path, threshold=0.5)) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GeosegWarning)
+        geoseg.trace_roads(write(mask.astype(dtype) * np.array(largest - 1, dtype), nodata=largest), threshold=0.5)
+        geoseg.trace_roads(write(mask * 255, scale=1 / 254), threshold=0.5)
+
+
 @pytest.mark.parametrize(
     ("dtype", "highest", "share", "edges"),
     [("uint16", 10_000, 0.15, 0), ("uint8", 120, 0.47, 1), ("uint8", 4, 0.016, 0)],
