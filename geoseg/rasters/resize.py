@@ -32,6 +32,7 @@ from .read import colormap_of, in_strips
 from .resampling import Resampler
 from .scene import place, refuse_mixed_types, rpcs_of
 from .sensors import SENSOR_TAG, find_sensor
+from .undeclared import report_far_fill
 from .validity import is_unmasked
 
 CACHE_BYTES = 256 * 2**20
@@ -101,6 +102,11 @@ def resize(
         If the source cannot be read, or `gsd_m` is given and the source has no georeference.
     OutputError
         If the output exists and `overwrite` is not set, or it cannot be written.
+
+    Warns
+    -----
+    GeosegWarning
+        If imagery seems to have a nodata value, such as -9999, that it does not declare.
     """
     if sum(value is not None for value in (gsd_m, scale, size)) != 1:
         raise UsageError("give exactly one of `gsd_m`, `scale` and `size`.")
@@ -118,6 +124,9 @@ def resize(
             _check_kind(scene, labels)
             _check_nodata(scene)
             shape, identity = _target_shape(scene, gsd_m, scale, size), at_server or identify(scene)
+            if not labels:
+                alpha = alpha_of(name_bands(scene))
+                report_far_fill(scene, [band for band in scene.indexes if band != alpha])
             names = sidecar_of_names(scene) if labels else None
         sidecar = output.with_name(output.name + SIDECAR)
         with whole_files([output] if names is None else [sidecar, output]) as folder:

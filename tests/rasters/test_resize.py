@@ -1,4 +1,5 @@
 import tracemalloc
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.rpc import RPC
 from rasterio.transform import Affine
-from standins import files_of_at_most, name_ids, write_warped
+from standins import files_of_at_most, name_ids, warned, write_warped
 
 import geoseg.rasters.resize
 from geoseg.cli.resize import command
@@ -182,6 +183,23 @@ def test_masked_pixels_stay_masked_and_do_not_bleed(make, tmp_path, kind):
         np.testing.assert_array_equal(after.dataset_mask(), expected)
         assert set(after.read(1)[expected > 0].tolist()) == {90}
     assert {path.name for path in tmp_path.iterdir()} == {"scene.tif", "out.tif"}
+
+
+@pytest.mark.parametrize("nodata", [None, -9999])
+def test_fill_that_is_not_declared(make, tmp_path, nodata):
+    """A value that no other is near, repeated and negative, is mixed with its neighbours: that is reported."""
+    values = photo(2, 80, 90, np.float32)
+    values[:, :20] = -9999
+    with warned(r"25\.0% of the pixels of .*tif are -9999, and .*-a_nodata -9999 ") if not nodata else nullcontext():
+        resize(make(values, nodata=nodata, **UTM), tmp_path / "out.tif", scale=0.5)
+    with opened(tmp_path / "out.tif") as resized:
+        assert (resized.read(masked=True).min() < -1000) is np.bool_(not nodata)
+
+
+def test_values_around_zero_are_no_fill(make, tmp_path):
+    """Heights below zero, the lowest of them repeated, are measured."""
+    heights = np.maximum(photo(1, 80, 90, np.int16) - 128, -30)
+    resize(make(heights, **UTM), tmp_path / "out.tif", scale=0.5)
 
 
 def test_a_mask_file_becomes_an_internal_mask(make, tmp_path):
