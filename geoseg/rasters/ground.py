@@ -25,6 +25,8 @@ LONGEST_M = 1000.0
 """Longest segment of a straight line in a CRS on the ellipsoid: a geodesic of this length deviates by 3 cm."""
 MAP_SCALE_ERROR = 2e-3
 """Tolerated scale error of a projection: pixels of 1 m on the map count as 1 m on the ground."""
+_FINEST_M = 1e-3
+"""Pixels of longitude and latitude, taken for metres, are smaller; those of imagery hardly."""
 _CYLINDRICAL = ("Popular Visualisation Pseudo Mercator",)
 """Projections whose x is the longitude in radians times the semi-major axis."""
 
@@ -85,7 +87,7 @@ def grid_of(raster: DatasetReader) -> Grid:
     return Grid(shape=raster.shape, transform=raster.transform, crs=CRS.from_wkt(raster.crs.to_wkt()))
 
 
-def corners(grid: Grid) -> npt.NDArray[np.float64]:
+def corners(grid: "Grid | GeoBox") -> npt.NDArray[np.float64]:
     """X and y `(4, 2)` of the corners of a grid."""
     rows, cols = grid.shape
     return place(grid.transform, np.array([[0, 0], [cols, 0], [cols, rows], [0, rows]]))
@@ -118,7 +120,18 @@ def checked_gsd(name: str, grid: "Grid | GeoBox") -> tuple[float, float]:
         gsd_m = ground_sample_distance(grid)
     if not all(0 < step < math.inf for step in gsd_m):
         raise SceneError(f"{name} has its centre where its CRS is not defined; check its georeference.")
+    if max(gsd_m) < _FINEST_M and _may_be_degrees(grid):
+        raise SceneError(
+            f"{name} has pixels of {max(gsd_m):.1g} m in its CRS, which is projected, but coordinates as in degrees; "
+            "assign the CRS of its coordinates (`gdal_translate -a_srs EPSG:4326`)."
+        )
     return gsd_m
+
+
+def _may_be_degrees(grid: "Grid | GeoBox") -> bool:
+    """Whether a grid has a projected CRS, and corners that could be longitudes and latitudes."""
+    x, y = np.abs(corners(grid)).max(axis=0)
+    return bool(crs_of(grid).is_projected and x <= 360 and y <= 90)
 
 
 def longest_segment(transform: Affine, gsd_m: tuple[float, float]) -> float:

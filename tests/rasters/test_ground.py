@@ -47,6 +47,15 @@ def test_gsd_of_a_raster_beyond_its_crs():
         checked_gsd("far.tif", far)
 
 
+def test_degrees_in_a_projected_crs():
+    """Longitudes and latitudes with a projected CRS are refused: a map would have a single pixel."""
+    degrees = Affine(1e-5, 0, 11.5, 0, -1e-5, 48.1)
+    with pytest.raises(SceneError, match=r"has pixels of 1e-05 m in its CRS, .* coordinates as in degrees; assign"):
+        checked_gsd("degrees.tif", GeoBox((300, 200), degrees, "EPSG:32633"))
+    checked_gsd("metres.tif", GeoBox((300, 200), Affine(1e-5, 0, 5e5, 0, -1e-5, 5e6), "EPSG:32633"))
+    checked_gsd("degrees.tif", GeoBox((300, 200), degrees, "EPSG:4326"))
+
+
 def test_unusable_crs(write_scene, noise):
     """A CRS that PROJ cannot use is refused by name when the raster is opened."""
     path = write_scene(noise(8, 8), crs="+proj=tmerc +lat_0=45 +lon_0=9 +k=0.9 +datum=WGS84")
