@@ -97,7 +97,8 @@ def quantize(
     places = [calibrate] if isinstance(calibrate, str | Path) else calibrate
     calibration, held_out = _split(find_images(*map(str, places)), tiles)
     images = dict.fromkeys(str(pick.image) for pick in (*calibration, *held_out))
-    imagery = {**imagery, "stretch": pool_stretch(list(images), card, Settings(**imagery), gsd_m=card.gsd_m).stretch}
+    settings = pool_stretch(list(images), card, Settings(**imagery), gsd_m=card.gsd_m)
+    imagery |= {"bands": settings.bands, "nodata": settings.nodata_values, "stretch": settings.stretch}
     read = partial(_read, card, imagery, progress)
     with whole(target) as new:
         pixels = (sample.pixels for sample in read(calibration, "calibrate on"))

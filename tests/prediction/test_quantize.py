@@ -134,6 +134,17 @@ def test_images_are_read_as_in_prediction(seen, bundle, write_images, tmp_path):
     np.testing.assert_allclose(sum(map(np.sum, seen["calibrated"])), stretched.sum(), rtol=1e-5)
 
 
+def test_nodata_that_can_be_read_once(seen, bundle, write_images, tmp_path):
+    """Nodata values may come from an iterator, and apply to every image."""
+    folder = write_images("abcdef")
+    for image in folder.iterdir():
+        pixels = np.array(Image.open(image))
+        pixels[:, 64:] = 0
+        Image.fromarray(pixels).save(image)
+    geoseg.quantize(bundle, tmp_path / "out.keras", calibrate=folder, tiles=16, nodata=iter([0]))
+    assert all(tile.any() for tile in (*seen["calibrated"], *seen["compared"]))
+
+
 def test_patterns_and_files(seen, bundle, write_images, tmp_path):
     """Images are given as patterns or files, several of them, and each is taken once."""
     folder = write_images("abc")
