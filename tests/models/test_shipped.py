@@ -13,7 +13,7 @@ from geoseg.models.bundle import read_card
 from geoseg.models.shipped import DEFAULT_MODEL, shipped_models
 
 ROOT = Path(__file__).parents[2]
-RECIPES = {"aerial": "aerial_geonrw.toml", "roads": "roads_suburbs.toml"}
+RECIPES = {"aerial": "aerial_suburbs.toml", "roads": "roads_suburbs.toml"}
 HELD_OUT = "19828915_15"
 SUBURB = Window(0, 700, 800, 800)
 
