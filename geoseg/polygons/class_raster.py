@@ -1,6 +1,5 @@
 """Open a class raster and read it in bands."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -11,9 +10,10 @@ from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from geoseg.errors import GeosegWarning, SceneError, UsageError
+from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.class_values import no_such_class, unlisted
 from geoseg.rasters.dtypes import numpy_type
+from geoseg.rasters.georeference import warn
 from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_distance
 from geoseg.rasters.labels import count_bands, has_alpha, hidden_value, nodata_hides, read_codes
 from geoseg.rasters.open import opened, unplaced
@@ -110,15 +110,15 @@ class ClassRaster:
         wanted = set(np.flatnonzero(chosen).tolist()) if named else set()
         others = found.difference(range(listed)) if listed else set()
         if not found:
-            _warn(f"{name} has no data anywhere: every pixel is masked or nodata.")
+            warn(f"{name} has no data anywhere: every pixel is masked or nodata.")
         elif absent := wanted - found:
             if self.classes.names and not absent <= self.classes.names.keys():
                 raise UsageError(f"{no_such_class(name, absent, found)}.")
-            _warn(f"{no_such_class(name, absent, found)}.")
+            warn(f"{no_such_class(name, absent, found)}.")
         if others:
-            _warn(unlisted(name, others, listed))
+            warn(unlisted(name, others, listed))
         elif not self.masked and len(found) > 2 and max(found) == _CUSTOMARY_NODATA and chosen[_CUSTOMARY_NODATA]:
-            _warn(
+            warn(
                 f"{name} declares no nodata value, and its value {_CUSTOMARY_NODATA} becomes polygons like a class; if "
                 f"it stands for nodata, declare it (`gdal_translate -a_nodata {_CUSTOMARY_NODATA}`)."
             )
@@ -145,7 +145,7 @@ def open_class_raster(source: str | Path) -> ClassRaster:
         classes = classes_of(raster)
         hidden = hidden_value(raster, coloured=False)
         if hidden is not None and hidden.code in range(classes.listed):
-            _warn(nodata_hides(scene.source, hidden.nodata, classes.name(hidden.code)))
+            warn(nodata_hides(scene.source, hidden.nodata, classes.name(hidden.code)))
         return ClassRaster(
             scene=scene,
             classes=classes,
@@ -165,10 +165,6 @@ def _confidence_beside(raster: DatasetReader) -> Path | None:
     with opened(str(confidence)) as levels:
         check_probabilities(levels, raster, bands=1)
     return confidence
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, GeosegWarning, stacklevel=4)
 
 
 def _read(source: DatasetReader, window: Window) -> Values:

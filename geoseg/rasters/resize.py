@@ -21,7 +21,7 @@ from geoseg.tiling import Roi, lanczos_radius
 from geoseg.tiling.progress import Progress, no_progress
 
 from .band_texts import keyword_tags, read_texts
-from .bands import alpha_of, name_bands
+from .bands import alpha_of, image_bands, name_bands
 from .class_names import sidecar_of_names
 from .dtypes import numpy_type
 from .geotiff import check_complete, writing
@@ -125,8 +125,7 @@ def resize(
             _check_nodata(scene)
             shape, identity = _target_shape(scene, gsd_m, scale, size), at_server or identify(scene)
             if not labels:
-                alpha = alpha_of(name_bands(scene))
-                report_far_fill(scene, [band for band in scene.indexes if band != alpha])
+                report_far_fill(scene, image_bands(name_bands(scene)))
             names = sidecar_of_names(scene) if labels else None
         sidecar = output.with_name(output.name + SIDECAR)
         with whole_files([output] if names is None else [sidecar, output]) as folder:

@@ -59,7 +59,7 @@ class Meaning:
 
     def note_hidden(self, values: Values) -> None:
         """Look in all values of a window for the nodata value, if it stands for the probability 1."""
-        if self.certain or self.nodata is None or self.nodata != self.largest:
+        if self.certain or self.hidden or self.nodata is None or self.nodata != self.largest:
             return
         if (values == self.nodata).any():
             self.hidden.add(self.nodata)
