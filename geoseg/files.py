@@ -23,6 +23,11 @@ _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tf
 _APPLIED = {".gpkg": ("-wal", "-shm", "-journal"), ".tif": (".msk", ".ovr"), ".tiff": (".msk", ".ovr")}
 """What SQLite and GDAL leave beside a file of an ending, and would apply to the one that replaces it."""
 
+_LONGER = {".gpkg": "-journal", ".fgb": "_temp", ".tif": ".aux.xml", ".tiff": ".aux.xml"}
+"""The longest that SQLite and GDAL add to the name of a file, while they write it or for its sidecar."""
+_SQLITE = 411
+"""Most bytes of the path of a GeoPackage: SQLite opens 511, of which work folder and journal take some."""
+
 _ROOM = 2**20
 """Bytes that libraries write at a time, or more: a disk that a piece did not fit on has fewer left."""
 
@@ -67,7 +72,9 @@ def check_outputs(
             raise OutputError(f"{path.parent} is not a folder; create it first.")
         with writing(path, advice=f"; choose {choose}"):
             with suppress(FileNotFoundError):
-                (ground / place.name).lstat()  # the name may be too long
+                (ground / (place.name + _LONGER.get(place.suffix.lower(), ""))).lstat()  # the name may be too long
+            if path.suffix.lower() == ".gpkg" and len(os.fsencode(place)) > _SQLITE:
+                raise OSError(errno.ENAMETOOLONG, f"its path has more than {_SQLITE} bytes, too many for SQLite")
             if path.is_dir():
                 raise OutputError(f"{path} is a folder; choose {choose}.")
             if _is_stream(path):

@@ -337,6 +337,26 @@ def test_places_that_take_no_file(tmp_path, overwrite):
     assert names(tmp_path) == ["file"]
 
 
+@pytest.mark.parametrize(
+    ("ending", "added"), [(".tif", 8), (".TIF", 8), (".tiff", 8), (".gpkg", 8), (".fgb", 5), (".geojson", 0)]
+)
+def test_a_name_leaves_room_for_files_of_a_longer_name(tmp_path, ending, added):
+    """GDAL's sidecar, and what SQLite and GDAL write meanwhile, have longer names, which the folder must take, too."""
+    longest = "x" * (255 - added - len(ending))
+    check_outputs([tmp_path / f"{longest}{ending}"], overwrite=False)
+    with pytest.raises(OutputError, match=r"cannot be written \(File name too long\); choose another name"):
+        check_outputs([tmp_path / f"x{longest}{ending}"], overwrite=False)
+
+
+def test_a_geopackage_in_a_deep_folder(tmp_path):
+    """SQLite opens no path of more than 511 bytes: one that leaves no room for the work folder is refused."""
+    folder = tmp_path.joinpath(*["x" * 100] * 4)
+    folder.mkdir(parents=True)
+    check_outputs([folder / "a.geojson"], overwrite=False)
+    with pytest.raises(OutputError, match=r"a\.gpkg cannot .*\(its path has more than 411 bytes.*; choose another"):
+        check_outputs([folder / "a.gpkg"], overwrite=False)
+
+
 def test_the_longest_name_can_be_written(tmp_path):
     """A name that the folder takes is not too long for the work folder."""
     write_text(tmp_path / ("x" * 255), "text")
