@@ -33,11 +33,14 @@ class Fit:
     before: Calibration
     """Of the original probabilities."""
     after: Calibration
-    """Cross-fitted: the temperature fitted on every second image is scored on the others, and vice versa."""
+    """Of images that had no part in the fit."""
     pixels: int
     """Labelled pixels, thinned evenly."""
     images: int
     """Images with such pixels."""
+    checked: int | None
+    """Other images, which both errors are of. If None they are of the same images, and the one after is cross-fitted:
+    the temperature fitted on every second image is scored on the others, and vice versa."""
 
     def provenance(self) -> dict[str, Any]:
         """Figures for a model's card."""
@@ -48,6 +51,8 @@ class Fit:
             "pixels": self.pixels,
             "images": self.images,
         }
+        if self.checked is not None:
+            figures["checked_images"] = self.checked
         return {name: to_plain(figure) for name, figure in figures.items()}
 
     def to_json(self) -> dict[str, Any]:
@@ -65,8 +70,14 @@ class Fit:
         return (
             f"probabilities stay as they are: temperature {self.temperature:.3f}, fitted on {self.pixels:,} pixels of "
             f"{self.images} images, does not lower the expected calibration error of {self.before.error:.3f} "
-            f"({self.after.error:.3f}, cross-fitted)."
+            f"({self.after.error:.3f}, {self._where})."
         )
+
+    @property
+    def _where(self) -> str:
+        if self.checked is None:
+            return "cross-fitted"
+        return f"on {self.checked} other image{'s' * (self.checked != 1)}"
 
     def sentence(self) -> str:
         """Describe the fit in a sentence."""
@@ -74,19 +85,23 @@ class Fit:
         return (
             f"probabilities are calibrated with temperature {self.temperature:.3f}, fitted on {self.pixels:,} pixels "
             f"of {self.images} images: expected calibration error {self.before.error:.3f} before, "
-            f"{self.after.error:.3f} after, cross-fitted{doubt}."
+            f"{self.after.error:.3f} after, {self._where}{doubt}."
         )
 
 
-def fit_temperature(images: Iterable[SampledImage], allows: Allows) -> Fit:
+def fit_temperature(images: Iterable[SampledImage], allows: Allows, *, check_on: Iterable[SampledImage] = ()) -> Fit:
     """Fit the temperature with the least negative log-likelihood of the labels, over all pixels alike.
 
-    The likelihood of a partial label is the total probability of the classes that it allows. DataError if the labels do
-    not determine a temperature: they are from fewer than two images, all the same, or fitted best at one of the
-    `LIMITS`.
+    The likelihood of a partial label is the total probability of the classes that it allows. The calibration error is
+    measured on the images `check_on`, or if none of these has labels, cross-fitted. DataError if the labels do not
+    determine a temperature: there is no image to fit or none to check, all labels are the same, or one of the `LIMITS`
+    fits them best.
     """
-    labelled = sorted((image for image in images if image.pixels), key=lambda image: (image.data_set, image.name))
-    if len(labelled) < 2:
+    labelled, checked = (
+        sorted((image for image in given if image.pixels), key=lambda image: (image.data_set, image.name))
+        for given in (images, check_on)
+    )
+    if len(labelled) < (1 if checked else 2):
         raise DataError(
             f"the probabilities cannot be calibrated: {len(labelled) or 'no'} image{'s' * (not labelled)} with labels; "
             "two are needed, one to fit and one to check."
@@ -99,15 +114,16 @@ def fit_temperature(images: Iterable[SampledImage], allows: Allows) -> Fit:
             f"the probabilities cannot be calibrated: no temperature from {LIMITS[0]:g} to {LIMITS[1]:g} fits these "
             "labels best; check that they belong to the images, and that the model knows such imagery."
         )
-    groups = _group_classes(labelled, allows)
     halves = labelled[::2], labelled[1::2]
     crossed = ((half, _best(other, allows)) for half, other in (halves, halves[::-1]))
+    groups = _group_classes(checked or labelled, allows)
     return Fit(
         temperature=temperature,
-        before=_score([(labelled, 1.0)], allows, groups),
-        after=_score(crossed, allows, groups),
+        before=_score([(checked or labelled, 1.0)], allows, groups),
+        after=_score([(checked, temperature)] if checked else crossed, allows, groups),
         pixels=sum(image.pixels for image in labelled),
         images=len(labelled),
+        checked=len(checked) or None,
     )
 
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from geoseg.errors import DataError
+from geoseg.evaluation.probability_samples import SampledImage
 from geoseg.evaluation.temperature import fit_temperature
 from geoseg.files import whole, write_text
 from geoseg.models.engines.on_keras import KerasEngine
@@ -23,7 +24,7 @@ from .report import write_report, write_tile_pictures
 from .run.best_and_worst import Extremes
 from .run.neural_network import build_shipped
 from .run.run_folder import RunFolder, best_row, read_history
-from .run.validation import map_classes, validate
+from .run.validation import map_classes, read_labels, validate
 from .run.validation_samples import Sampler
 
 if TYPE_CHECKING:
@@ -44,10 +45,15 @@ def finish(run: Run, data: "Data", folder: RunFolder) -> tuple[Path, str]:
     images = data.validation_images()
     sampler = Sampler(images, run.card, run.labels)
     scores = _score(run, network, images, sampler, folder) if images else {}
+    calibrating = _sample(run, network, data.calibration_images())
     provenance = {**run.card.provenance, "epochs": epochs, "metrics": _metrics(scores) if scores else {}}
     bundle = folder.bundle(run.card.name)
     try:
-        fit = fit_temperature(sampler.images, run.labels.allows)
+        fit = (
+            fit_temperature(calibrating, run.labels.allows, check_on=sampler.images)
+            if calibrating
+            else fit_temperature(sampler.images, run.labels.allows)
+        )
     except DataError as error:
         calibration: dict[str, Any] = {"sentence": str(error)}
     else:
@@ -63,6 +69,16 @@ def finish(run: Run, data: "Data", folder: RunFolder) -> tuple[Path, str]:
         document = {"epoch": epochs} | scores | {"calibration": calibration}
         write_text(folder.validation, json.dumps(document, indent=2))
     return write_report(folder.path), calibration["sentence"]
+
+
+def _sample(run: Run, network: keras.Model, images: "Sequence[LabelledImage]") -> list[SampledImage]:
+    """Predict images to fit the temperature on, and sample their probabilities and labels."""
+    engine, card = KerasEngine(network), run.card
+    sampler = Sampler(images, card, run.labels)
+    for image in images:
+        map_classes(engine, image, tile=card.tile, overlap=card.overlap, window=card.window, sampler=sampler)
+        sampler.add_labels(image, read_labels(image))
+    return sampler.images
 
 
 def _score(

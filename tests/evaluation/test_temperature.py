@@ -114,6 +114,20 @@ def test_each_data_set_answers_its_own_question():
     assert fit.before.error > 0.05
 
 
+def test_the_errors_are_of_images_to_check_on():
+    """Where there are other images, one is enough to fit, and both errors are of the others."""
+    fitted, others = filled(make_images(1, temperature=1 / 2)), filled(make_images(4, seed=3))
+    fit = fit_temperature(fitted, SINGLE, check_on=others)
+    assert fit.temperature == pytest.approx(2, rel=0.05)
+    assert (fit.images, fit.checked, fit.provenance()["checked_images"]) == (1, 4, 4)
+    assert sum(each.pixels for each in fit.after.bins) == 4 * SIDE**2
+    assert fit.before.error < 0.015 < fit.after.error  # the others needed no temperature
+    assert not fit.helps
+    assert fit.unused_sentence().endswith(f"({fit.after.error:.3f}, on 4 other images).")
+    with pytest.raises(DataError, match="1 image with labels; two are needed"):
+        fit_temperature(fitted, SINGLE, check_on=[SampledImage("unlabelled")])
+
+
 def test_the_error_after_is_cross_fitted():
     """Halves of the images, every other by name, that need different temperatures do not hide it from the error."""
     made = make_images(6, temperature=1 / 4)

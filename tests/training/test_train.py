@@ -210,6 +210,20 @@ def test_the_bundle_is_calibrated(recipe, tmp_path, monkeypatch):
         np.testing.assert_allclose(mine, other * found["temperature"], rtol=1e-3, atol=1e-6)
 
 
+def test_the_temperature_is_fitted_on_images_for_it_alone(recipe, tmp_path, monkeypatch):
+    """Images for calibration are not validated on; the errors are those of the validation images."""
+    monkeypatch.setattr(Fit, "helps", True)
+    data = [recipe.data[0].model_copy(update={"split": Split(validation=["scene1"], calibration=["scene2"])})]
+    schedule = recipe.schedule.model_copy(update={"epochs": 2, "steps": 12})
+    training = train(recipe.model_copy(update={"data": data, "schedule": schedule}), folder=tmp_path / "run")
+    document = json.loads((training.folder / "validation.json").read_text())
+    assert [image["name"] for image in document["images"]] == ["scene1"]
+    assert training.calibration.endswith(" after, on 1 other image.")
+    assert document["calibration"]["checked_images"] == document["calibration"]["images"] == 1
+    (split,) = json.loads((training.folder / "split.json").read_text()).values()
+    assert (split["validation"], split["calibration"]) == (["scene1"], ["scene2"])
+
+
 def test_a_temperature_that_does_not_help_is_not_used(recipe, tmp_path, monkeypatch):
     """Probabilities that a temperature calibrates no better on other images stay as they are; a sentence says so."""
     monkeypatch.setattr(Fit, "helps", False)

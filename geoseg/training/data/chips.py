@@ -56,9 +56,9 @@ def tile(
 
     Chips of images and labels are `folder/images/NAME_ROW_COL.tif` and `folder/labels/NAME_ROW_COL.tif`, with
     unchanged values; labels on another grid are resampled to the image's by nearest neighbour. Names of ids become
-    tags `CLASS_<id>`. With a recipe, chips are in `folder/training/SET/…` and `folder/validation/SET/…`, at the card's
-    GSD, with its bands, and with labels as class ids, 255 where unlabelled. Partial labels get further ids, explained
-    in a tag of the file.
+    tags `CLASS_<id>`. With a recipe, chips are in `folder/training/SET/…`, `folder/validation/SET/…` and
+    `folder/calibration/SET/…`, at the card's GSD, with its bands, and with labels as class ids, 255 where unlabelled.
+    Partial labels get further ids, explained in a tag of the file.
 
     Pixels outside the image are masked. Chips without a labelled pixel are left out.
 
@@ -121,7 +121,11 @@ def _find_recipe_jobs(recipe: Recipe, cut: Cut) -> list[Job]:
     return [
         (pair.name, partial(_cut_for_training, pair, run, cut, f"{side}/{pair.data_set}"))
         for sides in data.sides
-        for side, pairs in (("training", sides.training), ("validation", sides.validation))
+        for side, pairs in (
+            ("training", sides.training),
+            ("validation", sides.validation),
+            ("calibration", sides.calibration),
+        )
         for pair in pairs
     ]
 

@@ -1,4 +1,4 @@
-"""Labelled imagery of a run: training windows and validation images."""
+"""Labelled imagery of a run: training windows, and images to predict and compare with their labels."""
 
 import math
 import warnings
@@ -44,7 +44,7 @@ green and blue each."""
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledImage:
-    """A validation image."""
+    """An image to predict and compare with its labels."""
 
     name: str
     data_set: str
@@ -60,11 +60,11 @@ class LabelledImage:
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """Training windows and validation images of a run."""
+    """Training windows, validation and calibration images of a run."""
 
     run: Run
     sides: tuple[Sides, ...]
-    """Training and validation pairs of each data set, in the order of the recipe."""
+    """Pairs of each data set by side of its split, in the order of the recipe."""
     as_float: bool
     """Pixels are float32, scaled for the network, since some images are not plain bytes."""
     cache: Cache = field(repr=False)
@@ -96,26 +96,29 @@ class Data:
         return sum((counted.counts.sum(axis=0) for counted in self.label_counts), nothing)
 
     def check(self) -> None:
-        """Read all labels, of validation images too; errors and GeosegWarnings are those of `label_checks`."""
+        """Read all labels, of held-out images too; errors and GeosegWarnings are those of `label_checks`."""
         self.report_mistakes()
-        held_out = [pair for side in self.sides for pair in side.validation]
-        scored = count_labels(held_out, len(self.run.labels.allowed)).counts.sum(axis=0)
-        check_labels(self.run, self._label_pixels(), scored, len(held_out))
+        values = len(self.run.labels.allowed)
+        count_labels([pair for side in self.sides for pair in side.calibration], values)
+        validation = [pair for side in self.sides for pair in side.validation]
+        scored = count_labels(validation, values).counts.sum(axis=0)
+        check_labels(self.run, self._label_pixels(), scored, len(validation))
 
     def report_mistakes(self) -> None:
         """Warn of likely mistakes that labels show before their pixels are read."""
         drawn = [pair for side in self.sides for pair in chain.from_iterable(side.drawn)]
-        pairs = [*drawn, *chain.from_iterable(side.validation for side in self.sides)]
+        pairs = [*drawn, *chain.from_iterable(side.predicted for side in self.sides)]
         report_narrow_lines(drawn)
         report_hidden_classes(pairs, self.run.labels)
         report_contradictions(pairs, self.run.labels)
 
     def names(self) -> dict[str, dict[str, list[str]]]:
-        """List the names of the training and validation images of each data set."""
+        """List the names of the training, validation and calibration images of each data set."""
         return {
             entry.name: {
                 "training": [pair.name for pair in side.training],
                 "validation": [pair.name for pair in side.validation],
+                "calibration": [pair.name for pair in side.calibration],
             }
             for entry, side in zip(self.run.data, self.sides, strict=True)
         }
@@ -181,28 +184,28 @@ class Data:
 
     def validation_images(self) -> tuple[LabelledImage, ...]:
         """List the validation images in the order of the recipe, then by name."""
-        return tuple(
-            LabelledImage(
-                name=pair.name,
-                data_set=pair.data_set,
-                shape=pair.shape,
-                read_region=partial(self._read_region, pair),
-            )
-            for side in self.sides
-            for pair in side.validation
+        return tuple(self._describe(pair) for side in self.sides for pair in side.validation)
+
+    def calibration_images(self) -> tuple[LabelledImage, ...]:
+        """List the calibration images in the order of the recipe, then by name."""
+        return tuple(self._describe(pair) for side in self.sides for pair in side.calibration)
+
+    def _describe(self, pair: Pair) -> LabelledImage:
+        return LabelledImage(
+            name=pair.name, data_set=pair.data_set, shape=pair.shape, read_region=partial(self._read_region, pair)
         )
 
     def _read_region(self, pair: Pair, roi: Roi) -> Region:
-        """Read a region of a validation image; one that is small, or has to be read whole, is kept for the next."""
+        """Read a region of an image to predict; one that is small, or has to be read whole, is kept for the next."""
         depth = 4 if self.as_float else 1
         if pair.chunk != pair.shape and math.prod(pair.shape) * (len(pair.bands) * depth + 2) > KEPT_BYTES:
             return read_pair(pair, roi, as_float=self.as_float)
-        pixels, labels, valid = self._read_kept(pair.key)
+        pixels, labels, valid = self._read_kept(_side_key(pair))
         return pixels[roi], labels[roi], valid[roi]
 
     @cached_property
     def _read_kept(self) -> Callable[[tuple[object, ...]], Region]:
-        pairs = {pair.key: pair for side in self.sides for pair in side.validation}
+        pairs = {_side_key(pair): pair for side in self.sides for pair in side.predicted}
         return lru_cache(2)(lambda key: self._read_whole(pairs[key]))  # a batch of tiles may span two images
 
     def _read_filled(self, pair: Pair) -> Labelled:
@@ -212,6 +215,11 @@ class Data:
 
     def _read_whole(self, pair: Pair) -> Region:
         return read_pair(pair, (slice(0, pair.shape[0]), slice(0, pair.shape[1])), as_float=self.as_float)
+
+
+def _side_key(pair: Pair) -> tuple[object, ...]:
+    """Identifies an image and its side of a split by blocks, which leaves other labels on each side."""
+    return (*pair.key, None if pair.part is None else pair.part.side)
 
 
 def open_data(run: Run) -> Data:
@@ -229,7 +237,7 @@ def open_data(run: Run) -> Data:
     if run.rendered is None:
         check_training(sides)
     refuse_overlaps(sides)
-    pairs = (pair for side in sides for pair in (*chain.from_iterable(side.drawn), *side.validation))
+    pairs = (pair for side in sides for pair in (*chain.from_iterable(side.drawn), *side.predicted))
     as_float = any(pair.dtype != "uint8" or set(pair.scaling) != {Scaling()} for pair in pairs)
     return Data(run=run, sides=sides, as_float=as_float, cache=Cache(as_float=as_float), scenes=SceneStore())
 

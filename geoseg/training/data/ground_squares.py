@@ -1,7 +1,8 @@
-"""Blocks: squares of ground that divide one image between training and validation."""
+"""Blocks: squares of ground that divide one image between training, validation and calibration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ _NORTH_POLE, _SOUTH_POLE = 5041, 5042
 SAME_SCALE = 0.01
 """Tolerated error of a projection's scale: squares of 500 m on the map count as 500 m on the ground."""
 
+Side = Literal["training", "validation", "calibration"]
 Block = tuple[str, int, int]
 """Image name if it has no georeference, otherwise empty; easting and northing index of the square."""
 
@@ -119,15 +121,32 @@ class Ground:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """Squares that are not trained on."""
+
+    validation: frozenset[Block]
+    calibration: frozenset[Block]
+
+    @property
+    def all(self) -> frozenset[Block]:
+        """Squares of both."""
+        return self.validation | self.calibration
+
+    def of(self, side: Literal["validation", "calibration"]) -> frozenset[Block]:
+        """Squares of one side."""
+        return self.validation if side == "validation" else self.calibration
+
+
+@dataclass(frozen=True, kw_only=True)
 class Blocks:
-    """Training or validation side of a split by squares of ground."""
+    """One side of a split by squares of ground."""
 
     ground: Ground
-    held_out: frozenset[Block]
-    training: bool
-    """All squares except those held out; otherwise only the held-out squares."""
+    held_out: HeldOut
+    side: Side
 
     def contains(self, roi: Roi) -> npt.NDArray[np.bool_]:
         """Mask `(rows, columns)` the pixels of a region on this side of the split."""
-        inside = self.ground.inside(self.held_out, roi)
-        return ~inside if self.training else inside
+        if self.side == "training":
+            return ~self.ground.inside(self.held_out.all, roi)
+        return self.ground.inside(self.held_out.of(self.side), roi)

@@ -45,7 +45,7 @@ def check_labels(run: Run, trained: Counts, held_out: Counts, images: int) -> No
     _check_classes(run, trained)
     _report_roads(run.labels.legend)
     if not images:
-        warn("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
+        warn("nothing is held out for validation: there will be no scores, and the last epoch's weights are kept.")
     elif not scored:
         warn(
             "no held-out pixel is labelled with a single class: there is no Jaccard index to "

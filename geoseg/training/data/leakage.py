@@ -21,7 +21,7 @@ EDGE_PX = 1.0
 
 
 def refuse_overlaps(sides: Sequence[Sides]) -> None:
-    """Check that training, validation and test images, in any data set, are not one file and show no common ground.
+    """Check that images of different sides, in any data set, are not one file and show no common ground.
 
     Images with a world file but no CRS are compared within their data set, in their own unit; images without any
     georeference only by their paths.
@@ -29,6 +29,7 @@ def refuse_overlaps(sides: Sequence[Sides]) -> None:
     of = {
         "training": [pair for side in sides for pair in side.training],
         "validation": [pair for side in sides for pair in side.validation],
+        "calibration": [pair for side in sides for pair in side.calibration],
         "test": [pair for side in sides for pair in side.test],
     }
     for one, other in combinations(of, 2):

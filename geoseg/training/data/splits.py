@@ -1,6 +1,6 @@
-"""Split images, or squares of ground, into training, validation and test."""
+"""Split images, or squares of ground, into training, validation, calibration and test."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TypeVar
@@ -10,7 +10,7 @@ import numpy as np
 from geoseg.errors import UsageError
 from geoseg.training.recipe.recipe import DataSet, Split
 
-from .ground_squares import Blocks, Ground, lay_squares
+from .ground_squares import Blocks, Ground, HeldOut, Side, lay_squares
 from .pairs import Pair
 
 Name = TypeVar("Name")
@@ -18,10 +18,11 @@ Name = TypeVar("Name")
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """Training, validation and test pairs of a data set; images split by blocks are for training and validation."""
+    """Pairs of a data set on each side of its split; an image split by blocks may be on all but the last."""
 
     training: tuple[Pair, ...]
     validation: tuple[Pair, ...]
+    calibration: tuple[Pair, ...] = ()
     test: tuple[Pair, ...] = ()
     """Pairs kept out of the run; only their places are compared with the others."""
     levels: tuple[tuple[Pair, ...], ...] = ()
@@ -31,6 +32,11 @@ class Sides:
     def drawn(self) -> tuple[tuple[Pair, ...], ...]:
         """Training pairs to draw windows from, at one ground sample distance each."""
         return self.levels or (self.training,)
+
+    @property
+    def predicted(self) -> tuple[Pair, ...]:
+        """Validation and calibration pairs."""
+        return (*self.validation, *self.calibration)
 
 
 def split(pairs: Sequence[Pair], entry: DataSet, *, seed: int, as_in: Sides | None = None) -> Sides:
@@ -52,18 +58,23 @@ def split(pairs: Sequence[Pair], entry: DataSet, *, seed: int, as_in: Sides | No
     if entry.split.by == "block":
         return _split_by_block(pairs, entry, seed, as_in)
     groups = _group(pairs, entry) if entry.split.by == "group" else {pair.name: [pair.name] for pair in pairs}
-    test = _match_groups(groups, entry.split.test, entry)
-    rest = {name: images for name, images in groups.items() if name not in test}
-    sides = {name: 2 for group in test for name in groups[group]}
-    sides |= {name: 1 for group in _choose_groups(rest, entry, seed) for name in groups[group]}
-    training, validation, kept = (tuple(pair for pair in pairs if sides.get(pair.name, 0) == n) for n in range(3))
-    return Sides(training=training, validation=validation, test=kept)
+    sides = {
+        name: side
+        for side, chosen in _choose_groups(groups, entry, seed).items()
+        for group in chosen
+        for name in groups[group]
+    }
+    training, validation, calibration, test = (
+        tuple(pair for pair in pairs if sides.get(pair.name, "training") == side)
+        for side in ("training", "validation", "calibration", "test")
+    )
+    return Sides(training=training, validation=validation, calibration=calibration, test=test)
 
 
 def check_training(sides: Sequence[Sides]) -> None:
     """Check that not all images of all data sets are held out."""
     if not any(side.training for side in sides):
-        images = [pair for side in sides for pair in (*side.validation, *side.test)]
+        images = [pair for side in sides for pair in (*side.predicted, *side.test)]
         names = ", ".join(dict.fromkeys(pair.data_set for pair in images))
         held = "the only image is" if len(images) == 1 else f"all {len(images)} images are"
         raise UsageError(f"{held} held out (data set {names}); leave some to train on.")
@@ -100,10 +111,26 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _choose_groups(groups: dict[str, list[str]], entry: DataSet, seed: int) -> list[str]:
-    """Choose the groups to hold out, by name or at random."""
-    wanted = entry.split.validation
-    return _match_groups(groups, wanted, entry) if isinstance(wanted, list) else _draw(sorted(groups), wanted, seed)
+def _choose_groups(groups: dict[str, list[str]], entry: DataSet, seed: int) -> dict[str, list[str]]:
+    """Choose the groups to hold out for each purpose: by name first, then at random among the others."""
+    chosen = {"test": _match_groups(groups, entry.split.test, entry)}
+    left = {name: images for name, images in groups.items() if name not in chosen["test"]}
+    wanted = {"validation": entry.split.validation, "calibration": entry.split.calibration}
+    for side, names in wanted.items():
+        if isinstance(names, list):
+            chosen[side] = _match_groups(left, names, entry)
+    both = [name for name in chosen.get("validation", ()) if name in chosen.get("calibration", ())]
+    if both:
+        raise UsageError(
+            f"data set {entry.name} holds out {both[0]} both for validation and for calibration; choose one."
+        )
+    taken = {name for names in chosen.values() for name in names}
+    return chosen | _draw(sorted(groups.keys() - taken), _shares(wanted), seed)
+
+
+def _shares(wanted: Mapping[str, list[str] | float]) -> dict[str, float]:
+    """Leave out the sides that are given by names."""
+    return {side: share for side, share in wanted.items() if not isinstance(share, list)}
 
 
 def _match_groups(groups: dict[str, list[str]], patterns: Sequence[str], entry: DataSet) -> list[str]:
@@ -117,22 +144,29 @@ def _match_groups(groups: dict[str, list[str]], patterns: Sequence[str], entry: 
     return [name for name in groups if _matches(name, patterns)]
 
 
-def _draw(names: Sequence[Name], share: float, seed: int) -> list[Name]:
-    """Draw a share of the names; of several, a share between 0 and 1 draws at least one and leaves at least one."""
-    count = round(share * len(names))
-    if 0 < share < 1:
-        count = min(max(count, 1), len(names) - 1)
-    chosen = np.random.default_rng(seed).permutation(len(names))[:count]
-    return [names[number] for number in sorted(chosen)]
+def _draw(names: Sequence[Name], shares: Mapping[str, float], seed: int) -> dict[str, list[Name]]:
+    """Draw a share of the names for each purpose, one after the other, none twice.
+
+    Of several, a share between 0 and 1 draws at least one, and leaves at least one.
+    """
+    order = np.random.default_rng(seed).permutation(len(names))
+    drawn = {}
+    for side, share in shares.items():
+        count = round(share * len(names))
+        if 0 < share < 1:
+            count = min(max(count, 1), len(order) - 1)
+        drawn[side] = [names[number] for number in sorted(order[:count])]
+        order = order[count:]
+    return drawn
 
 
 def _split_by_block(pairs: Sequence[Pair], entry: DataSet, seed: int, as_in: Sides | None) -> Sides:
-    share = entry.split.validation
-    if isinstance(share, list) or entry.split.test:
+    shares = _shares({"validation": entry.split.validation, "calibration": entry.split.calibration or 0.0})
+    if len(shares) < 2 or entry.split.test:
         raise UsageError(
             f"data set {entry.name} is split by block, and blocks have no names; give a share to hold out."
         )
-    parts = [] if as_in is None else [pair.part for pair in (*as_in.training, *as_in.validation) if pair.part]
+    parts = [] if as_in is None else [pair.part for pair in (*as_in.training, *as_in.predicted) if pair.part]
     grids = [pair.grid for pair in pairs if pair.grid is not None]
     given = [part.ground.squares for part in parts if part.ground.squares]
     squares = given[0] if given else lay_squares(grids, entry.split.block_m) if grids else None
@@ -146,16 +180,20 @@ def _split_by_block(pairs: Sequence[Pair], entry: DataSet, seed: int, as_in: Sid
         for pair in pairs
     ]
     blocks = [ground.blocks(pair.shape) for ground, pair in zip(grounds, pairs, strict=True)]
-    if as_in is None:
-        held_out = frozenset(_draw(sorted(set().union(*blocks)), share, seed))
-    else:  # pixels of another size may hit fewer squares, so that others would be drawn
-        held_out = frozenset().union(*(part.held_out for part in parts))
-    sides: dict[bool, list[Pair]] = {True: [], False: []}
-    for pair, ground, own in zip(pairs, grounds, blocks, strict=True):
-        for training, side in sides.items():
-            if own - held_out if training else own & held_out:
-                side.append(replace(pair, part=Blocks(ground=ground, held_out=held_out, training=training)))
-    return Sides(training=tuple(sides[True]), validation=tuple(sides[False]))
+    if parts:  # pixels of another size may hit fewer squares, so that others would be drawn
+        held_out = parts[0].held_out
+    else:
+        drawn = _draw(sorted(set().union(*blocks)), shares, seed)
+        held_out = HeldOut(**{side: frozenset(chosen) for side, chosen in drawn.items()})
+
+    def on(side: Side) -> tuple[Pair, ...]:
+        return tuple(
+            replace(pair, part=Blocks(ground=ground, held_out=held_out, side=side))
+            for pair, ground, own in zip(pairs, grounds, blocks, strict=True)
+            if (own - held_out.all if side == "training" else own & held_out.of(side))
+        )
+
+    return Sides(training=on("training"), validation=on("validation"), calibration=on("calibration"))
 
 
 def _side_px(pair: Pair, block_m: float) -> tuple[float, float]:

@@ -89,13 +89,16 @@ class CardTable(Section):
 
 
 class Split(Section):
-    """Split of a data set into training and validation."""
+    """Split of a data set into training, validation, calibration and test."""
 
     by: Literal["image", "group", "block"] = "image"
     """`image`: whole images. `group`: groups of images that show the same ground. `block`: squares of ground."""
     validation: list[str] | Share = 0.2
     """Names (glob patterns) or share of the images, groups or blocks to hold out. An image's name is its path in the
     folder, without ending and without `images/`: `Tile 1/image_part_001`. Blocks have no names."""
+    calibration: list[str] | Share = []
+    """Names (glob patterns) or share of the images, groups or blocks to hold out for the temperature of the
+    probabilities alone. If no data set has any, it is fitted on the validation images."""
     test: list[str] = []
     """Names (glob patterns) of the images or groups to keep out of the run, for a score that influenced no choice."""
     groups: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import pytest
@@ -10,13 +10,14 @@ from pyproj import CRS, Transformer
 from rasterio import Affine
 
 from geoseg.errors import UsageError
-from geoseg.training.data.ground_squares import Blocks, Ground, Squares
+from geoseg.training.data.ground_squares import Blocks, Ground, HeldOut, Squares
 from geoseg.training.data.leakage import footprint
 from geoseg.training.data.read_pairs import read_image, read_labels
 
 # Images of one value.
 pytestmark = pytest.mark.filterwarnings("ignore:.* in all bands, as in:geoseg.errors.GeosegWarning")
 
+WHOLE = (slice(0, 130), slice(0, 170))
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
 
 
@@ -62,6 +63,31 @@ def test_set_aside(tiles, open_recipe):
     assert sorted(training + validation) == ["0", "2", "3"]
 
 
+def test_calibration_images(tiles, open_recipe):
+    """Images for calibration are on no other side, by name or as a share, and leave a drawn validation side alone."""
+    tiles()
+    before = names(open_recipe(entry(test=["5"], validation=0.2)))
+    for calibration, count in ((["2"], 1), (0.4, 2)):
+        (sides,) = open_recipe(entry(test=["5"], validation=0.2, calibration=calibration)).sides
+        parts = [[pair.name for pair in side] for side in (sides.training, sides.validation, sides.calibration)]
+        assert sorted(chain.from_iterable(parts)) == ["0", "1", "2", "3", "4"]
+        assert len(parts[2]) == count
+        if count == 2:
+            assert parts[1] == before[1]
+
+
+def test_calibration_groups(tiles, open_recipe):
+    """A group is held out for calibration as a whole; what is named twice, or shares ground, is refused."""
+    tiles(step=20)
+    groups = {"west": ["[01]"], "middle": ["[23]"], "east": ["[45]"]}
+    with pytest.raises(UsageError, match=r"\(data set set, training\) and .* \(data set set, calibration\)"):
+        open_recipe(entry(by="group", groups=groups, validation=[], calibration=["east"]))
+    with pytest.raises(UsageError, match="holds out east both for validation and for calibration; choose one"):
+        open_recipe(entry(by="group", groups=groups, validation=["e*"], calibration=["ea*"]))
+    with pytest.raises(UsageError, match="holds out 'north', which matches none of its groups"):
+        open_recipe(entry(by="group", groups=groups, calibration=["north"]))
+
+
 def test_group_set_aside(tiles, open_recipe):
     """A group of images can be kept from the run."""
     tiles()
@@ -73,6 +99,7 @@ def test_group_set_aside(tiles, open_recipe):
 @pytest.mark.parametrize(
     ("split", "sentence"),
     [
+        ({"calibration": ["1"], "by": "block"}, "split by block, and blocks have no names"),
         ({"test": ["9"]}, "holds out '9', which matches none of its images"),
         ({"test": ["1"], "by": "block"}, "split by block, and blocks have no names"),
         ({"block_m": 30}, "has block_m, but is split by image; set by = 'block' in its split, or remove block_m"),
@@ -266,6 +293,26 @@ def test_blocks_part_the_labels(write_raster, open_recipe, placed):
     assert 0.05 < (held_out != 3).mean() < 0.6
 
 
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+def test_blocks_for_calibration(write_raster, open_recipe, suffix):
+    """Each labelled pixel is on one of three sides, also where images are kept in memory."""
+    rng = np.random.default_rng(2)
+    transform = PLACE if suffix == ".tif" else None
+    write_raster(f"set/images/a{suffix}", rng.integers(0, 255, (3, 130, 170), np.uint8), transform=transform)
+    labels = rng.integers(0, 3, (1, 130, 170), np.uint8)
+    write_raster(f"set/labels/a{suffix}", labels, transform=transform)
+    data = open_recipe(entry(by="block", block_m=30, validation=0.3, calibration=0.2))
+    (training,), (validation,), (calibration,) = (
+        data.sides[0].training,
+        data.validation_images(),
+        data.calibration_images(),
+    )
+    kept = [read_labels(training, WHOLE), validation.read()[1], calibration.read()[1]]
+    np.testing.assert_array_equal(sum((part != 3).astype(int) for part in kept), 1)
+    np.testing.assert_array_equal(np.min(kept, axis=0), labels[0])
+    assert all(0.05 < (part != 3).mean() < 0.8 for part in kept)
+
+
 def test_ground_is_held_out_at_every_pixel_size(write_raster, open_recipe):
     """An image that is trained at two pixel sizes, of which the coarser hits fewer squares, is divided once."""
     image = np.random.default_rng(0).integers(1, 255, (3, 900, 1021), np.uint8)
@@ -336,7 +383,8 @@ def test_images_agree_on_blocks(angle, gsd_m, crs):
     ground = Ground(name="a", grid=grid, squares=layout, side_px=side_px)
     blocks = ground.blocks((40, 40))
     held_out = frozenset(sorted(blocks)[::2])
-    mask = Blocks(ground=ground, held_out=held_out, training=True).contains((slice(0, 40), slice(0, 40)))
+    parted = HeldOut(validation=held_out, calibration=frozenset())
+    mask = Blocks(ground=ground, held_out=parted, side="training").contains((slice(0, 40), slice(0, 40)))
     rows, cols = np.mgrid[:40, :40] + 0.5
     x, y = Transformer.from_crs(crs, "EPSG:32633", always_xy=True).transform(*(turned @ (cols, rows)))
     exact = np.floor(x / 17).astype(int).ravel(), np.floor(y / 17).astype(int).ravel()
