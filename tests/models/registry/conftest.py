@@ -13,6 +13,7 @@ from web_server import serving
 from geoseg.models.archive import CONFIG, METADATA, WEIGHTS
 from geoseg.models.bundle import MEMBER
 from geoseg.models.registry import download
+from geoseg.models.registry.document import make_registry
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +69,11 @@ def bundle(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def registry(served, server, bundle):
+    """Serve a bundle and its registry; returns the registry's URL."""
+    path = bundle(folder=served)
+    (served / "registry.json").write_text(make_registry([path]))
+    return server.url("registry.json")

@@ -2,38 +2,17 @@
 
 import fcntl
 import hashlib
-import json
 import os
 import socket
-import threading
 
 import pytest
+from registries import add, nothing_added
 
 from geoseg.errors import BundleError, OutputError, UsageError
 from geoseg.models.added import added_model
-from geoseg.models.registry.add import add_models
 from geoseg.models.registry.document import make_registry
 from geoseg.models.registry.folder import remove_model
 from geoseg.models.shipped import find_model, named_models
-
-
-@pytest.fixture
-def registry(served, server, bundle):
-    """Serve a bundle and its registry; returns the registry's URL."""
-    path = bundle(folder=served)
-    (served / "registry.json").write_text(make_registry([path]))
-    return server.url("registry.json")
-
-
-def add(*arguments, **choices):
-    return list(add_models(*arguments, **choices))
-
-
-def nothing_added(models):
-    """Whether there is no model, nor anything that could be taken for one."""
-    return not [path for path in models.rglob("*.keras") if ".downloads" not in path.parts] and not [
-        *models.rglob("*.json")
-    ]
 
 
 def test_registry_on_a_server(registry, served):
@@ -131,59 +110,6 @@ def test_shipped_models_keep_their_names(models, bundle):
     assert nothing_added(models)
 
 
-def test_cut_off_and_resumed(registry, server):
-    """A download that breaks off goes on where it was, as long as bytes come, and is the same to the byte."""
-    add(registry.replace("registry.json", "city.keras"), names=["whole"])
-    server.behave(cut=[10**6, 500_000, 400_000, 300_000])
-    server.asked()
-    server.behave(cut=[10**9, 10**6, 500_000, 400_000, 300_000])  # the registry comes whole
-    add(registry)
-    assert [asked.start for asked in server.asked()] == [0, 0, 10**6, 1_500_000, 1_900_000, 2_200_000]
-    assert find_model("city").read_bytes() == find_model("whole").read_bytes()
-
-
-def test_cut_off_for_good(models, registry, server):
-    """A download that keeps breaking off ends in a sentence with no model; the same command resumes later."""
-    server.behave(cut=[10**9, 10**6, 0, 0, 0])
-    with pytest.raises(BundleError, match=r"city\.keras cannot be downloaded: its connection broke after 1\.0 of 3\."):
-        add(registry)
-    assert nothing_added(models)
-    server.behave(cut=[])
-    server.asked()
-    add(registry)
-    assert [asked.start for asked in server.asked()] == [0, 10**6]
-    assert not [*models.glob(".downloads/*")]
-
-
-def test_server_without_ranges(registry, server, served):
-    """Where a server sends no parts, a download begins again."""
-    server.behave(ranges=False, cut=[10**9, 10**6])
-    add(registry)
-    assert find_model("city").read_bytes() == (served / "city.keras").read_bytes()
-
-
-def test_replaced_between_two_tries(registry, server, served, bundle):
-    """A part of a file that was replaced meanwhile is thrown away, if the whole is not what it should be."""
-    right = (served / "city.keras").read_bytes()
-    (served / "city.keras").write_bytes(right[::-1])
-    server.behave(cut=[10**9, 10**6, 0, 0, 0])
-    with pytest.raises(BundleError, match="connection broke"):
-        add(registry)
-    (served / "city.keras").write_bytes(right)
-    server.behave(cut=[])
-    add(registry)
-    assert find_model("city").read_bytes() == right
-
-
-def test_bundle_without_checksum_begins_again(served, server, bundle):
-    """Without a checksum no part is trusted: a download begins again, and ends in the same bytes."""
-    path = bundle(folder=served)
-    server.behave(cut=[10**6])
-    add(server.url("city.keras"))
-    assert [asked.start for asked in server.asked()] == [0, 0]
-    assert find_model("city").read_bytes() == path.read_bytes()
-
-
 def test_wrong_checksum(models, registry, served):
     """A bundle that is not what the registry says is refused and not kept."""
     content = bytearray((served / "city.keras").read_bytes())
@@ -194,91 +120,6 @@ def test_wrong_checksum(models, registry, served):
             add(registry)
     assert nothing_added(models)
     assert not [*models.glob(".downloads/*")]
-
-
-def test_other_size(models, registry, served, server):
-    """A file of another size is refused before it is downloaded."""
-    (served / "city.keras").write_bytes(b"PK\3\4")
-    with pytest.raises(BundleError, match=r"has 4 bytes, not 3,\d+,\d+ as its registry says"):
-        add(registry)
-    assert nothing_added(models)
-
-
-@pytest.mark.parametrize("verified", [True, False])
-def test_too_large(models, registry, server, verified):
-    """Nothing larger than allowed is downloaded; the sentence says how to allow it."""
-    source = registry if verified else registry.replace("registry.json", "city.keras")
-    with pytest.raises(BundleError, match=r"is larger than 1\.0 MB; .*, allow more with `max_size=3\d{6}`"):
-        add(source, max_size=10**6)
-    assert nothing_added(models)
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (302, "its server redirects from URL to URL and never to a file."),
-        (403, "its server answers 403 (Forbidden); access is denied"),
-        (404, "its server answers 404 (Not Found); there is no such file; check the URL"),
-        (418, "its server answers 418 (I'm a Teapot)."),
-        (503, "its server answers 503 (Service Unavailable); try again later"),
-    ],
-)
-def test_answers(models, registry, server, code, words):
-    """An answer other than the file is named in one sentence."""
-    server.behave(codes=[code] * 99)
-    with pytest.raises(BundleError) as error:
-        add(registry)
-    assert words in str(error.value)
-    assert str(error.value).startswith(f"{registry} cannot be downloaded: ")
-    assert nothing_added(models)
-
-
-def test_failures_in_passing(registry, server):
-    """A server that fails for a moment is asked again."""
-    server.behave(codes=[503, 429])
-    add(registry)
-    assert find_model("city").is_file()
-
-
-def test_silence(models, registry, server):
-    """A server that is silent is given up."""
-    server.behave(silent_from=0)
-    with pytest.raises(BundleError, match="its server did not answer within"):
-        add(registry)
-    assert nothing_added(models)
-
-
-def test_no_network(models):
-    """A host that cannot be reached is named, with what to do."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    for url, host in ((f"http://127.0.0.1:{port}/a.keras", "127.0.0.1"), ("http://nowhere.invalid/a", "nowhere.inval")):
-        with pytest.raises(BundleError, match=rf"{host}\w* cannot be reached \(.+\); check the network, or add the mo"):
-            add(url)
-    for url in ("http://", "http://[::1", "http://host:port/x"):
-        with pytest.raises(BundleError, match="cannot be"):
-            add(url)
-    assert nothing_added(models)
-
-
-def test_redirection(tmp_path, models, bundle):
-    """A server cannot lead to a local file."""
-    bundle()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        answer = f"HTTP/1.1 302 Found\r\nLocation: file://{tmp_path}/city.keras\r\nContent-Length: 0\r\n\r\n"
-
-        def serve():
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(10_000)
-                connection.sendall(answer.encode())
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        with pytest.raises(BundleError, match="cannot be downloaded"):
-            add(f"http://127.0.0.1:{server.getsockname()[1]}/city.keras")
-        thread.join()
-    assert nothing_added(models)
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><title>Sign in</title>", b"", b"PK\3\4 and no more", b"{", b"{}"])
@@ -300,82 +141,6 @@ def test_code_in_a_bundle(models, bundle):
     assert nothing_added(models)
 
 
-CHANGES = {
-    "format": (lambda document: document.update(format=2), "its format is 2; this version of geoseg reads 1"),
-    "kind": (lambda document: document.update(kind="stac"), "its kind is 'stac'"),
-    "models": (lambda document: document.pop("models"), "it has no 'models'"),
-    "list": (lambda document: document.update(models=3), "not iterable"),
-    "entry": (lambda document: document.update(models=["city"]), "indices"),
-    "twice": (lambda document: document["models"].append(document["models"][0]), "it has several models named city"),
-    "name": (lambda document: document["models"][0].update(name="../city"), "the name of model 1 is '../city'"),
-    "sha256": (lambda document: document["models"][0].update(sha256="12"), "the sha256 of model city is '12'"),
-    "no sha256": (lambda document: document["models"][0].pop("sha256"), "it has no 'sha256'"),
-    "bytes": (lambda document: document["models"][0].update(bytes="many"), "the bytes of model city are 'many'"),
-    "url": (lambda document: document["models"][0].update(url=""), "the url of model city is ''"),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_damaged_registry(models, tmp_path, bundle, change):
-    """A registry with a fault is refused as a whole, and the fault is named."""
-    alter, words = CHANGES[change]
-    document = json.loads(make_registry([bundle()]))
-    alter(document)
-    (tmp_path / "registry.json").write_text(json.dumps(document))
-    with pytest.raises(BundleError) as error:
-        add(tmp_path / "registry.json")
-    assert words in str(error.value)
-    assert nothing_added(models)
-
-
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "/etc/passwd", "ftp://host/city.keras"])
-def test_registry_on_a_server_names_no_local_file(served, server, bundle, url):
-    """A registry from elsewhere can name files on servers only."""
-    document = json.loads(make_registry([bundle()]))
-    document["models"][0]["url"] = url
-    (served / "registry.json").write_text(json.dumps(document))
-    with pytest.raises(BundleError, match=r"which? is|not http or https|404"):
-        add(server.url("registry.json"))
-
-
-@pytest.mark.parametrize("url", ["../city.keras", "/etc/passwd", "..%2Fcity.keras"])
-def test_registry_on_disk_names_files_below_it(tmp_path, bundle, url):
-    """A registry on disk can name files on servers, and those in its folder."""
-    document = json.loads(make_registry([bundle()]))
-    document["models"][0]["url"] = url
-    (tmp_path / "inner").mkdir()
-    (tmp_path / "inner" / "registry.json").write_text(json.dumps(document))
-    with pytest.raises(BundleError, match=r"the url of model city in .* is '.*', which is not below"):
-        add(tmp_path / "inner" / "registry.json")
-
-
-def test_url_prefix(bundle):
-    """URLs in a registry are those of the bundles' folder on a server; file names are quoted."""
-    path = bundle(file="my city.keras")
-    for prefix in ("https://models.example.org/a", "https://models.example.org/a/"):
-        (entry,) = json.loads(make_registry([path], url_prefix=prefix))["models"]
-        assert entry["url"] == "https://models.example.org/a/my%20city.keras"
-    (entry,) = json.loads(make_registry([path]))["models"]
-    assert (entry["url"], entry["bytes"]) == ("my%20city.keras", path.stat().st_size)
-    with pytest.raises(UsageError, match=r"the cards of two bundles name them city"):
-        make_registry([path, bundle()])
-
-
-def test_files_of_one_name(bundle, tmp_path):
-    """Two bundles cannot have one URL."""
-    (tmp_path / "other").mkdir()
-    paths = [bundle(file="model.keras"), bundle(name="town", file="model.keras", folder=tmp_path / "other")]
-    with pytest.raises(UsageError, match=r"two bundles are files named model\.keras, which would have one URL"):
-        make_registry(paths)
-
-
-def test_registry_is_ascii(bundle):
-    """Any console writes it as it is."""
-    text = make_registry([bundle(provenance={"license": "libre\x7f é"})])
-    assert text.isascii()
-    assert json.loads(text)["models"][0]["license"] == "libre\x7f é"
-
-
 def test_missing_file(models, tmp_path):
     """What is not there, cannot be read, or would not end is said at once."""
     os.mkfifo(tmp_path / "pipe.keras")
@@ -383,25 +148,6 @@ def test_missing_file(models, tmp_path):
         with pytest.raises(BundleError, match=words):
             add(tmp_path / name)
     assert nothing_added(models)
-
-
-def test_only_web_servers(models):
-    """A URL of another kind than http and https is refused as that, without its password."""
-    for checked in ({}, {"sha256": "0" * 64}):
-        with pytest.raises(UsageError, match="is a URL of ftp; only http and https are taken") as told:
-            add("ftp://user:secret@x/city.keras", **checked)
-        assert "secret" not in str(told.value)
-    assert nothing_added(models)
-
-
-@pytest.mark.parametrize(
-    "url", ["http://user:secret@127.0.0.1/city.keras", "http://127.0.0.1/my city.keras?sig=secret"]
-)
-def test_urls_that_are_none(models, url):
-    """A URL that cannot be asked for is refused at once, without what it has of passwords and signatures."""
-    with pytest.raises(BundleError, match="its URL is not valid; in a URL, spaces are %20") as told:
-        add(url)
-    assert "secret" not in str(told.value)
 
 
 def test_a_checksum_that_is_known_later(models, served, server, bundle):
@@ -501,31 +247,6 @@ def test_names_that_are_not_utf_8(models, tmp_path, bundle):
     (folder / "registry.json").write_text(make_registry([path]))
     add(folder / "registry.json")
     assert find_model("city").read_bytes() == path.read_bytes()
-
-
-@pytest.mark.parametrize("url", ["a%00b.keras", "a\0b.keras", "a\ud800b.keras"])
-def test_urls_that_name_no_file(tmp_path, bundle, url):
-    """What cannot be a path is refused in a sentence."""
-    document = json.loads(make_registry([bundle()]))
-    document["models"][0]["url"] = url
-    (tmp_path / "registry.json").write_text(json.dumps(document))
-    with pytest.raises(BundleError, match="which is not below"):
-        add(tmp_path / "registry.json")
-    with pytest.raises(BundleError, match="there is no model a\0b"):
-        find_model("a\0b")
-
-
-def test_too_large_by_an_unknown_number(models, registry, server):
-    """Of a server that does not tell the size, as much again is allowed by the advice, which so ends."""
-    server.behave(lengths=False)
-    source, most = registry.replace("registry.json", "city.keras"), 10**6
-    for _ in range(2):
-        with pytest.raises(BundleError, match=r"is larger than .*, allow more with `max_size=") as told:
-            add(source, max_size=most)
-        assert nothing_added(models)
-        most = int(str(told.value).rpartition("=")[2].rstrip("`."))
-    add(source, max_size=most)
-    assert find_model("city").is_file()
 
 
 def test_left_by_a_killed_process(models, bundle):
