@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from geoseg.errors import UsageError
+
 from . import options
 from .tables import flatten, make_table, print_tables, without_recipe
 
@@ -61,6 +63,8 @@ def card(model: str, *, output: Path | None, overwrite: bool) -> None:
     from geoseg.models.export.markdown import card_text
     from geoseg.models.shipped import find_model
 
+    if overwrite and output is None:
+        raise UsageError("`overwrite` replaces the file `output`; name one, or leave it out.")
     path = find_model(model)
     text = card_text(read_card(path), read_summary(path), model=path.name if path == Path(model) else model)
     if output is None:

@@ -38,8 +38,9 @@ def describe(
     """
     settings = Settings(**options)
     if not isinstance(source, Asset) and (Path(source).suffix == ".keras" or find_named_model(str(source))):
-        if given := [name for name, value in vars(settings).items() if value != getattr(Settings, name)]:
-            raise UsageError(f"{source} is a model, and `{given[0]}` is for a scene; leave it out.")
+        given = [name for name, value in vars(settings).items() if value != getattr(Settings, name)]
+        if given or model != DEFAULT_MODEL:
+            raise UsageError(f"{source} is a model, and `{[*given, 'model'][0]}` is for a scene; leave it out.")
         return _describe_model(source)
     # Not by `prepare`, which imports all that runs a plan and writes its results.
     runtime = settings.choose_runtime()

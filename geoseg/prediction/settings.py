@@ -69,7 +69,7 @@ class Settings:
     overlap: float | None = None
     """Overlap of neighbouring tiles as a fraction of the tile, 0 to 0.5."""
     window: str | None = None
-    """Blend window: hann, linear, spline or flat."""
+    """Blend window: hann, linear, spline or flat; without effect, and refused, if `overlap` is 0."""
     engine: str = "auto"
     """Engine that runs the network: openvino, onnxruntime, keras, or another package's; see `choose_runtime`."""
     precision: Literal["auto"] | Precision = "auto"
@@ -131,6 +131,8 @@ class Settings:
             raise UsageError(f"`overlap` must be a fraction of the tile from 0 to 0.5, got {self.overlap}.")
         if self.window is not None and self.window not in FAMILIES:
             raise UsageError(f"`window` {self.window!r} is unknown; choose one of {', '.join(FAMILIES)}.")
+        if self.window is not None and self.overlap == 0:
+            raise UsageError("`window` has no effect with `overlap=0`: it weights overlapping tiles; choose one.")
         if self.tta not in ORIENTATIONS:
             raise UsageError(f"`tta` {self.tta!r} is unknown; choose one of {', '.join(ORIENTATIONS)}.")
         counts = {"batch_size": self.batch_size, "max_pixels": self.max_pixels}

@@ -117,6 +117,7 @@ def test_card(run, tmp_path):
     assert "--overwrite" in run("card", "aerial", "-o", target, expect=5)
     run("card", "aerial", "-o", target, "--overwrite")
     assert "create it first" in run("card", "aerial", "-o", tmp_path / "no" / "card.md", expect=5)
+    assert "--overwrite replaces the file --output; name one" in run("card", "aerial", "--overwrite", expect=2)
 
 
 def test_stac(run, tmp_path):

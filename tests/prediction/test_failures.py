@@ -395,6 +395,15 @@ def test_formats_of_no_network():
         Settings(roads=False, formats=("gpkg",))
 
 
+@pytest.mark.parametrize("window", ["hann", "flat"])
+def test_a_window_of_tiles_that_do_not_overlap(window):
+    """Windows weight tiles where they overlap: without overlap, all would give the same pixels, so none is accepted."""
+    with pytest.raises(geoseg.UsageError, match="`window` has no effect with `overlap=0`"):
+        Settings(window=window, overlap=0)
+    Settings(window=window)
+    Settings(window=window, overlap=0.1)
+
+
 def test_formats_for_a_model_without_roads(write_scene, write_bundle, noise, echo, tmp_path):
     """Of a model without a road class, formats have no effect, and that is said."""
     model = write_bundle(legend=replace(AERIAL, road=None))
@@ -403,7 +412,7 @@ def test_formats_for_a_model_without_roads(write_scene, write_bundle, noise, ech
         geoseg.predict(write_scene(noise(20, 20)), formats=["gpkg"], **options)
 
 
-@pytest.mark.parametrize("options", [{"gsd_m": 2.0}, {"bands": (1, 2, 3)}, {"memory": 10**9}])
+@pytest.mark.parametrize("options", [{"gsd_m": 2.0}, {"bands": (1, 2, 3)}, {"memory": 10**9}, {"model": "roads"}])
 def test_options_of_a_scene_for_a_model(write_bundle, options):
     """What a model is described by are no options of a scene."""
     with pytest.raises(geoseg.UsageError, match=rf"stand-in\.keras is a model, and `{next(iter(options))}` is for"):

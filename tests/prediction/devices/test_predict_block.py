@@ -109,7 +109,7 @@ def test_identity(write_scene, noise, echo, shape, overlap):
 
 
 @pytest.mark.parametrize(
-    ("window", "overlap"), [("hann", 0), ("hann", 0.25), ("linear", 0.5), ("spline", 0.3), ("flat", 0.5)]
+    ("window", "overlap"), [(None, 0), ("hann", 0.25), ("linear", 0.5), ("spline", 0.3), ("flat", 0.5)]
 )
 def test_like_the_host(scene, single, engine, window, overlap):
     """Windows and overlaps weigh as on the host; masked pixels are nodata."""
