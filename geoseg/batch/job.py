@@ -18,13 +18,13 @@ from geoseg.errors import (
     SceneError,
     UsageError,
 )
+from geoseg.messages import warn
 from geoseg.prediction.digests import digest_results
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.prepare import Prepared
 from geoseg.prediction.results import Prediction
 from geoseg.prediction.run import Run, discard_work
 from geoseg.prediction.turns import Turn, take_turns
-from geoseg.rasters.georeference import warn
 from geoseg.tiling import Stopped
 from geoseg.tiling.progress import Progress
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geoseg.errors import UsageError
-from geoseg.rasters.georeference import warn
+from geoseg.messages import warn
 
 if TYPE_CHECKING:
     from distributed import Client

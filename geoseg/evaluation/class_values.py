@@ -11,8 +11,8 @@ from rasterio.io import DatasetReader
 
 from geoseg.datasets.codings import describe_near
 from geoseg.errors import SceneError
+from geoseg.messages import warn
 from geoseg.models.legend import NODATA
-from geoseg.rasters.georeference import warn
 from geoseg.rasters.labels import count_bands, has_palette, read_codes
 from geoseg.rasters.open import reading
 from geoseg.rasters.overlay import Indices

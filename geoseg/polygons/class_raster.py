@@ -11,9 +11,9 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.messages import warn
 from geoseg.rasters.class_values import no_such_class, unlisted
 from geoseg.rasters.dtypes import numpy_type
-from geoseg.rasters.georeference import warn
 from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_distance
 from geoseg.rasters.labels import count_bands, has_alpha, hidden_value, nodata_hides, read_codes
 from geoseg.rasters.open import opened, unplaced

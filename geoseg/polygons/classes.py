@@ -9,8 +9,8 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from geoseg.errors import UsageError
+from geoseg.messages import warn
 from geoseg.rasters.class_names import class_names_of, contradictions, describe_contradiction
-from geoseg.rasters.georeference import warn
 from geoseg.rasters.read import colormap_of
 from geoseg.rasters.tags import legend_of
 

@@ -3,8 +3,8 @@
 import math
 
 from geoseg.errors import MismatchError, SceneError, UsageError
+from geoseg.messages import warn
 from geoseg.models.bundle import Card
-from geoseg.rasters.georeference import warn
 from geoseg.rasters.grid import SAME_GSD, Grid, choose_gsd, grid_at
 from geoseg.rasters.scene import Scene
 from geoseg.tiling import Axis, Lattice, Roi, cut, targets_before

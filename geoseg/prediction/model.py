@@ -13,6 +13,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 
 from geoseg.errors import UsageError
+from geoseg.messages import known_as
 from geoseg.models.bundle import Card, read_card
 from geoseg.models.engines.engine import Engine, EngineOptions, Loader
 from geoseg.models.engines.registry import new_engine
@@ -21,7 +22,7 @@ from geoseg.models.engines.strips import Networks
 from geoseg.models.graph.size import read_size
 from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
-from geoseg.rasters.georeference import known_as, placed
+from geoseg.rasters.georeference import placed
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL
 from geoseg.rasters.scene import Scene, open_scene

@@ -18,8 +18,8 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from geoseg.errors import GeosegError, OutputError, UsageError
+from geoseg.messages import warn
 from geoseg.models.texts import without_secrets
-from geoseg.rasters.georeference import warn
 from geoseg.rasters.vrt_sources import names_of
 
 from .worker_files import folder_of_task, kept_here

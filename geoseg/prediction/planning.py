@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from geoseg.errors import BundleError, MismatchError
+from geoseg.messages import warn
 from geoseg.models.bundle import Card
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.graph.size import SHIPPED, NetworkSize
 from geoseg.rasters.allowed import check_size
-from geoseg.rasters.georeference import placed, warn
+from geoseg.rasters.georeference import placed
 from geoseg.rasters.grid import Grid
 from geoseg.rasters.overviews import Overview, find_overview
 from geoseg.rasters.scene import Scene, open_scene

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from geoseg.errors import MismatchError, SceneError, UsageError
+from geoseg.messages import warn
 from geoseg.models.bundle import Card
 from geoseg.rasters.apart import read_apart
 from geoseg.rasters.bands import Choice, alpha_of, choose_bands, refuse_negative, refuse_palette
-from geoseg.rasters.georeference import warn
 from geoseg.rasters.scene import Raster
 from geoseg.rasters.tags import refuse_result
 from geoseg.rasters.undeclared import describe_lossy, describe_undeclared, find_lossy, find_undeclared

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from geoseg.errors import MismatchError, SceneError
+from geoseg.messages import warn
 from geoseg.models.bundle import Card, Scaling
-from geoseg.rasters.georeference import warn
 from geoseg.rasters.sample import sample_values
 from geoseg.rasters.scene import Raster
 from geoseg.rasters.stretch import Percentiles, Stretch, measure_stretch, parse_stretch

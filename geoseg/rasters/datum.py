@@ -7,7 +7,8 @@ import numpy.typing as npt
 from pyproj import CRS
 from pyproj.transformer import AreaOfInterest, TransformerGroup
 
-from .georeference import warn
+from geoseg.messages import warn
+
 from .ground import Geodesy
 
 _ROUGH_M = 3.0

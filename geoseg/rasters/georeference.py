@@ -1,10 +1,7 @@
 """Placeholder georeference for images without one."""
 
-import warnings
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from math import inf
 from pathlib import Path
 
@@ -12,7 +9,8 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 
-from geoseg.errors import GeosegError, GeosegWarning, UsageError
+from geoseg.errors import UsageError
+from geoseg.messages import known_as, report_once, warn
 from geoseg.work_folders import temporary_folder
 
 from .behind import trusting
@@ -21,12 +19,11 @@ from .open import on_disk, opened, unplaced
 from .scene import is_placed, rpcs_of
 from .source_names import stem
 
+__all__ = ["lacks_georeference", "placed", "report_once", "warn"]
+
 _CRS = "EPSG:32631"
 _ORIGIN = (500_000.0, 5_000_000.0)
 """On the central meridian, where the map scale is 0.9996."""
-
-_OWN_NAMES: ContextVar[tuple[tuple[str, str], ...]] = ContextVar("own names", default=())
-"""Temporary files, and the user's own names of them."""
 
 
 def lacks_georeference(raster: rasterio.DatasetReader) -> bool:
@@ -58,33 +55,3 @@ def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
                 dataset.transform = Affine.translation(*_ORIGIN) @ Affine.scale(gsd_m, -gsd_m)
         with known_as(image, made=str(scene)), trusting(scene):
             yield str(scene)
-
-
-@contextmanager
-def known_as(own: str, *, made: str) -> Iterator[None]:
-    """Replace the name of the temporary file `made` in errors and in `warn` by the user's `own` file."""
-    names = _OWN_NAMES.get()
-    _OWN_NAMES.set((*names, (made, own)))
-    try:
-        yield
-    except GeosegError as error:
-        raise type(error)(str(error).replace(made, own)) from error
-    finally:
-        _OWN_NAMES.set(names)
-
-
-def warn(sentence: str) -> None:
-    """Issue a GeosegWarning; a temporary file in it is called by the user's own name."""
-    for made, own in reversed(_OWN_NAMES.get()):
-        sentence = sentence.replace(made, own)
-    warnings.warn(sentence, GeosegWarning, stacklevel=2)
-
-
-def report_once(found: Iterable[tuple[Hashable, str]]) -> None:
-    """Warn with the first sentence of each key, and count the others."""
-    sentences: dict[Hashable, list[str]] = defaultdict(list)
-    for key, sentence in found:
-        sentences[key].append(sentence)
-    for first, *others in sentences.values():
-        more = f" The same holds for {len(others)} more image{'s' * (len(others) > 1)}." if others else ""
-        warn(first + more)

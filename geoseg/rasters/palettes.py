@@ -1,6 +1,5 @@
 """VRTs of files with different colour tables, of which GDAL shows one for all."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -9,7 +8,8 @@ import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 
-from geoseg.errors import GeosegWarning, SceneError
+from geoseg.errors import SceneError
+from geoseg.messages import warn
 
 from .allowed import open_allowed
 from .read import colormap_of
@@ -48,12 +48,10 @@ def report_mixed_palettes(raster: rasterio.DatasetReader) -> None:
     for found in _differences(raster):
         if all(colour is not None and colour[3] and any(colour[:3]) for colour in found.colours):
             ours, theirs = ("#{:02x}{:02x}{:02x}".format(*colour) for colour in found.colours if colour is not None)
-            warnings.warn(
+            warn(
                 f"{raster.name} shows files with different colour tables: the value {found.value} is {ours} in "
                 f"{found.first} and {theirs} in {found.other}. If it is another class there, give all files the same "
                 "ids before they are combined.",
-                GeosegWarning,
-                stacklevel=4,
             )
             return
 

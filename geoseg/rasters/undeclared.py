@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 
-from .georeference import warn
+from geoseg.messages import warn
+
 from .open import reading
 from .thinning import thin, thin_masks
 from .validity import Mask, is_fill

@@ -1,14 +1,14 @@
 """Read which files a VRT names, as GDAL would."""
 
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree as Xml
 
 import numpy as np
 
-from geoseg.errors import GeosegWarning, SceneError
+from geoseg.errors import SceneError
+from geoseg.messages import warn
 
 VRT = b"<VRTDataset"
 HEAD = 1024
@@ -81,12 +81,10 @@ def _report_means(holder: str, root: Xml.Element) -> None:
     words = (word for part in root.iter() for word in part.items())
     found = {value.lower() for key, value in words if _local(key) == "resampling"}
     if kinds := sorted(found & _BY_WINDOW):
-        warnings.warn(
+        warn(
             f"{holder} resamples by {kinds[0]}, which GDAL does differently in each window that is read, so that "
             "results depend on how the scene is divided: build it with another method (`gdalbuildvrt -r cubic`), or "
             "write it to a file first (`gdal_translate IN.vrt OUT.tif`).",
-            GeosegWarning,
-            stacklevel=4,
         )
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.messages import warn
 from geoseg.rasters.class_values import distinct, no_such_class, unlisted
-from geoseg.rasters.georeference import warn
 
 Values = npt.NDArray[np.generic]
 

@@ -4,7 +4,6 @@ import os
 import re
 import sqlite3
 import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,8 +13,8 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
-from geoseg.errors import GeosegWarning
 from geoseg.files import refused
+from geoseg.messages import warn
 
 from .gdal_path import as_is
 from .layers import GEOMETRY, Layer
@@ -91,11 +90,9 @@ def _own_option(name: str) -> object:
 def _check_index(database: sqlite3.Connection, name: str) -> None:
     """Warn about a GeoPackage without a spatial index, which GDAL may omit silently."""
     if database.execute("SELECT 1 FROM sqlite_master WHERE name GLOB 'rtree_*'").fetchone() is None:
-        warnings.warn(
+        warn(
             f"{name} has no spatial index: another library's SQLite, probably that of TensorFlow, stands in for "
             "GDAL's in this process; import geoseg before TensorFlow.",
-            GeosegWarning,
-            stacklevel=2,
         )
 
 

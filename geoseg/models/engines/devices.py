@@ -1,7 +1,6 @@
 """Run JAX, TensorFlow and PyTorch on chosen devices, behind one protocol."""
 
 import threading
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.errors import GeosegWarning, UsageError
+from geoseg.errors import UsageError
 from geoseg.home import user_folder
+from geoseg.messages import warn
 
 from .device import Array, Backend, Device, Placed
 
@@ -107,7 +107,7 @@ def keep_compiled() -> None:
     """Keep what XLA compiles for an accelerator in the user's cache, unless JAX was given a place.
 
     Compiling takes half a minute; and kernels that were chosen by measurement stay the same from run to run. Small
-    functions, of which training has hundreds, are kept as well; by default JAX would compile them anew.
+    functions, of which training has hundreds, are kept as well; by default JAX would compile them again each time.
     """
     import jax
 
@@ -118,11 +118,9 @@ def keep_compiled() -> None:
         settings.update("jax_compilation_cache_dir", str(compilation_cache()))
         settings.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     except OSError as error:
-        warnings.warn(
+        warn(
             f"code compiled for GPUs is not kept: there is no home folder, and {error.filename} is not used instead "
             f"({error.strerror}); set the environment variable JAX_COMPILATION_CACHE_DIR to a folder of your own.",
-            GeosegWarning,
-            stacklevel=2,
         )
 
 

@@ -1,13 +1,13 @@
 """Choose what runs the network: engine, precision and devices."""
 
 import re
-import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from typing import Literal, TypedDict, get_args
 
-from geoseg.errors import GeosegWarning, UsageError
+from geoseg.errors import UsageError
+from geoseg.messages import warn
 from geoseg.models.backend import keras_backend, start_keras
 
 from .engine import Precision
@@ -180,7 +180,7 @@ def _names(gpus: tuple[Gpu, ...]) -> str:
 
 
 def _warn_unused(name: str, reason: str) -> None:
-    warnings.warn(f"a GPU{name} is not used: {reason}.", GeosegWarning, stacklevel=3)
+    warn(f"a GPU{name} is not used: {reason}.")
 
 
 def _why_no_gpu() -> str:

@@ -9,6 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from geoseg.errors import ClusterError, UsageError
+from geoseg.messages import warn
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.finishing import Finishing
 from geoseg.prediction.jobs import Finished, Work
@@ -17,7 +18,6 @@ from geoseg.prediction.object_store import check_store
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.timings import Timings
-from geoseg.rasters.georeference import warn
 from geoseg.threads import in_thread
 from geoseg.version import __version__
 
