@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from geoseg.prediction.jobs import Work
 from geoseg.tiling import Roi
 
-from .dealing import Deal
+from .dealing_blocks import Deal
 
 if TYPE_CHECKING:
     from distributed import Future

@@ -14,7 +14,7 @@ from geoseg.prediction.holes import fill_strip
 from geoseg.prediction.strips import Strip
 from geoseg.prediction.timings import Timings
 
-from .dealing import Dealer
+from .dealing_strips import Dealer
 from .strips_and_seams import Seam
 
 Weights = Callable[[int], npt.NDArray[np.float32]]

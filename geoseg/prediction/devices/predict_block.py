@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.messages import warn
 from geoseg.models.engines.strips import Layers, Layout, Network
 from geoseg.models.legend import NODATA
 from geoseg.prediction.memory import STRIPS_AHEAD
@@ -19,11 +20,10 @@ from geoseg.prediction.plan import Plan
 from geoseg.prediction.rows import Rows
 from geoseg.prediction.strips import Strip, read_strips
 from geoseg.prediction.timings import Timings
-from geoseg.rasters.georeference import warn
 from geoseg.threads import running
 from geoseg.tiling import Roi, clip, concatenate, is_repeated, taper, within
 
-from .dealing import Dealer
+from .dealing_strips import Dealer
 from .driving import Driver
 from .strips_and_seams import FinishedStrip
 

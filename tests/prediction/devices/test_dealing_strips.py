@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.models.engines.strips import Blended, Layers, Layout
-from geoseg.prediction.devices.dealing import Dealer
+from geoseg.prediction.devices.dealing_strips import Dealer
 from geoseg.prediction.devices.driving import Driver
 from geoseg.prediction.strips import Strip
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoseg.prediction.cluster.dealing import Deal
+from geoseg.prediction.cluster.dealing_blocks import Deal
 
 HEIGHT, WIDTH = 7, 5
 STRIDE = 2
