@@ -9,11 +9,11 @@ from geoseg.errors import MismatchError, SceneError, UsageError
 from geoseg.messages import warn
 from geoseg.models.bundle import Card
 from geoseg.rasters.apart import read_apart
-from geoseg.rasters.bands import Choice, alpha_of, choose_bands, refuse_negative, refuse_palette
+from geoseg.rasters.bands import Choice, choose_bands, refuse_negative, refuse_palette, validity_of
 from geoseg.rasters.scene import Raster
 from geoseg.rasters.tags import refuse_result
 from geoseg.rasters.undeclared import describe_lossy, describe_undeclared, find_lossy, find_undeclared
-from geoseg.rasters.validity import Validity, may_have
+from geoseg.rasters.validity import may_have
 from geoseg.sentences import counted
 
 from .sampled_values import SampledValues
@@ -56,10 +56,8 @@ def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imager
         choice = choose_bands(raster.source, raster.bands, card.bands)
     else:
         choice = Choice(numbers=_check_numbers(raster, card, settings.bands))
-    alpha = alpha_of(raster.bands)
-    validity = Validity(
-        alpha=None if alpha in choice.numbers else alpha, nodata=_nodata(raster, card, settings.nodata_values)
-    )
+    nodata = _nodata(raster, card, settings.nodata_values)
+    validity = validity_of(raster.bands, apart=choice.numbers, nodata=nodata)
     return Imagery(raster=raster, bands=choice.numbers, validity=validity), choice.warnings
 
 

@@ -10,11 +10,11 @@ from rasterio.enums import ColorInterp
 from geoseg.errors import SceneError
 from geoseg.sentences import counted, join_words
 
-from .apart import read_apart
+from .alpha_values import holds_image, is_premultiplied
 from .band_texts import descriptions_of
 from .sensors import find_sensor
 from .spectra import name_spectra, named_by_number, numbered_otherwise
-from .thinning import thin
+from .validity import Validity
 
 _SILENT = (ColorInterp.undefined, ColorInterp.gray, ColorInterp.palette)
 """Interpretations that do not say what a band shows."""
@@ -25,8 +25,6 @@ _COLOURS = {colour: colour.name.lower() for colour in ColorInterp if colour not 
     ColorInterp.tir: "thermal",
 }
 """What bands show by GDAL's interpretation: as `spectra` calls it, or else GDAL, such as `cb` and `sar_c`."""
-_OPAQUE = 0.98
-"""Alpha from this share of its largest value counts as opaque; lossy compression changes it."""
 _MOST_LISTED = 12
 """Bands that a sentence lists, at most."""
 
@@ -47,6 +45,8 @@ class Band:
     """Whether it is known only by a number, which other sensors may give to another band."""
     white_is_zero: bool = False
     """Whether the file stores a negative."""
+    premultiplied: bool = False
+    """Whether it is an alpha band by which the others are multiplied."""
 
     @property
     def is_alpha(self) -> bool:
@@ -88,11 +88,11 @@ def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
     sensor = find_sensor(raster)
     described = name_spectra(texts, tags, sensor)
     called = [_COLOURS.get(colour) for colour in raster.colorinterp]
-    named = (
+    named = [
         # A band cannot have the colour by which another band is described.
-        name or (None if colour in described or (colour == "alpha" and _holds_image(raster, number)) else colour)
+        name or (None if colour in described or (colour == "alpha" and holds_image(raster, number)) else colour)
         for number, (name, colour) in enumerate(zip(described, called, strict=True), 1)
-    )
+    ]
     negative = raster.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
     missing = ("" if value is None else f"{value:g}" for value in raster.nodatavals)
     return tuple(
@@ -103,9 +103,10 @@ def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
             nodata=nodata,
             by_number=numbered and name != _COLOURS.get(colour),
             white_is_zero=negative,
+            premultiplied=name == "alpha" and is_premultiplied(raster, number),
         )
-        for name, colour, text, nodata, numbered in zip(
-            named, raster.colorinterp, texts, missing, named_by_number(texts, tags, sensor), strict=True
+        for number, (name, colour, text, nodata, numbered) in enumerate(
+            zip(named, raster.colorinterp, texts, missing, named_by_number(texts, tags, sensor), strict=True), 1
         )
     )
 
@@ -113,6 +114,14 @@ def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
 def alpha_of(bands: Sequence[Band]) -> int | None:
     """Number of the band that holds transparency, from 1; None without one."""
     return next((number for number, band in enumerate(bands, 1) if band.is_alpha), None)
+
+
+def validity_of(bands: Sequence[Band], *, apart: Sequence[int] = (), nodata: tuple[float, ...] = ()) -> Validity:
+    """Validity of a raster by its alpha band, unless that is one of the bands `apart`, and by nodata values."""
+    alpha = alpha_of(bands)
+    if alpha is None or alpha in apart:
+        return Validity(nodata=nodata)
+    return Validity(alpha=alpha, premultiplied=bands[alpha - 1].premultiplied, nodata=nodata)
 
 
 def image_bands(bands: Sequence[Band]) -> tuple[int, ...]:
@@ -197,7 +206,7 @@ def refuse_palette(source: str, colours: Iterable[ColorInterp]) -> None:
     if ColorInterp.palette in colours:
         raise SceneError(
             f"{source} is a palette image; expand it first (`gdal_translate -expand rgb`), unless it holds "
-            "classes, which are no scene."
+            "classes, which are not a scene."
         )
 
 
@@ -235,10 +244,3 @@ def _advise_few(numbers: tuple[int, ...], wanted: Sequence[str]) -> str:
 
 def _join(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
-
-
-def _holds_image(raster: rasterio.DatasetReader, number: int) -> bool:
-    """Whether a band called alpha holds an image: most of its values other than 0 are not its largest."""
-    values = read_apart(raster.name, lambda dataset: thin(dataset, [number]))
-    values = values[values > 0]
-    return bool(values.size) and bool((values >= _OPAQUE * float(values.max())).mean() < 0.5)

@@ -36,7 +36,7 @@ Masked = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
 def scaled(values: npt.NDArray[np.generic], scaling: tuple[Scaling, ...]) -> npt.NDArray[np.float32]:
     """Scale pixels `(…, bands)` for a network: `(value - offset) * gain`, clipped to 0–255 as augmentation does.
 
-    What is no number becomes 0.
+    NaN becomes 0.
     """
     offset = np.array([band.offset for band in scaling])
     if np.abs(offset * [band.gain for band in scaling]).max() < _FAR:
@@ -82,8 +82,7 @@ def _without_data(roi: Roi, bands: int, dtype: str) -> Masked:
 
 def _read_all(dataset: rasterio.DatasetReader, bands: tuple[int, ...], validity: Validity, roi: Roi) -> Masked:
     window = Window.from_slices(*roi)
-    values = dataset.read(bands, window=window)
-    valid = validity.read(dataset, bands, window, values)
+    values, valid = validity.read_values(dataset, bands, window)
     if valid.all():
         return np.moveaxis(values, 0, -1), valid
     return np.where(valid[..., None], np.moveaxis(values, 0, -1), 0).astype(values.dtype, copy=False), valid

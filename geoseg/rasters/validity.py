@@ -24,6 +24,8 @@ class Validity:
 
     alpha: int | None = None
     """Number of the band that holds transparency, from 1."""
+    premultiplied: bool = False
+    """Whether the file holds colours multiplied by it, which are divided by it when they are read."""
     nodata: tuple[float, ...] = ()
     """Values without data that the raster does not declare: one for each band that is read, or none."""
 
@@ -32,10 +34,20 @@ class Validity:
         """`nodata` as JSON holds it: a value that is not finite, and never valid anyway, as a text."""
         return [value if math.isfinite(value) else str(value) for value in self.nodata]
 
+    def read_values(
+        self, raster: rasterio.DatasetReader, bands: Sequence[int], window: Window
+    ) -> tuple[npt.NDArray[Any], Mask]:
+        """Read the values `(bands, rows, columns)` of a window and their validity."""
+        values = raster.read(bands, window=window)
+        valid = self.read(raster, bands, window, values)
+        if self.alpha is None or not self.premultiplied:
+            return values, valid
+        return divide(values, raster.read(self.alpha, window=window)), valid
+
     def read(
         self, raster: rasterio.DatasetReader, bands: Sequence[int], window: Window, values: npt.NDArray[Any]
     ) -> Mask:
-        """Read the validity `(rows, columns)` of a window whose values are `(bands, rows, columns)`."""
+        """Read the validity `(rows, columns)` of a window whose values are, as stored, `(bands, rows, columns)`."""
         if self.alpha is not None:
             valid = np.asarray(raster.read(self.alpha, window=window) > 0)
         elif all(is_unmasked(raster, band) for band in bands):
@@ -53,7 +65,10 @@ class Validity:
             valid = np.ones(values.shape[1:], bool)
         else:
             valid = _combine(raster, bands, thin_masks(raster, bands))
-        return values, self._restrict(values, valid, self._unapplied(raster, bands))
+        valid = self._restrict(values, valid, self._unapplied(raster, bands))
+        if self.alpha is None or not self.premultiplied:
+            return values, valid
+        return divide(values, thin(raster, [self.alpha])[0]), valid
 
     def _restrict(self, values: npt.NDArray[Any], valid: Mask, unapplied: Sequence[float | None]) -> Mask:
         """Take values that are not finite, those of `nodata`, and those that GDAL did not apply, from a mask."""
@@ -73,6 +88,22 @@ class Validity:
             value if is_fill(value) and (self.alpha is not None or has_own_mask(raster, band)) else None
             for band, value in zip(bands, (raster.nodatavals[band - 1] for band in bands), strict=True)
         ]
+
+
+def divide(values: npt.NDArray[Any], opacity: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Divide integers `(bands, rows, columns)` by their alpha `(rows, columns)`, whose largest value counts as 1."""
+    partial = is_partial(opacity)
+    if not partial.any():
+        return values
+    largest = np.iinfo(opacity.dtype).max
+    divided = values.copy()
+    divided[:, partial] = np.minimum(np.rint(values[:, partial] * (largest / opacity[partial])), largest)
+    return divided
+
+
+def is_partial(opacity: npt.NDArray[Any]) -> Mask:
+    """Where pixels are neither transparent nor opaque."""
+    return np.asarray((opacity > 0) & (opacity < np.iinfo(opacity.dtype).max))
 
 
 def is_fill(nodata: float | None) -> bool:
@@ -101,7 +132,7 @@ def is_unmasked(raster: rasterio.DatasetReader, band: int) -> bool:
 
 
 def _missing(values: npt.NDArray[Any], nodata: Sequence[float | None]) -> Mask:
-    """Pixels `(rows, columns)` with a nodata value that is no measurement in any band, or with the others in all."""
+    """Pixels `(rows, columns)` with a nodata value that is not a measurement in any band, or with the others in all."""
     found = np.stack([_has(band, value) for band, value in zip(values, nodata, strict=True)])
     filled = np.array([is_fill(value) for value in nodata])
     missing = found[filled].any(axis=0)

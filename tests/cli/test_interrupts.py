@@ -14,7 +14,7 @@ try:
     geoseg.describe({!r})
 except KeyboardInterrupt as error:
     names = {{frame.name for frame in traceback.extract_tb(error.__traceback__)}}
-    print("interrupted in", *names & {{"_holds_image"}}, flush=True)
+    print("interrupted in", *names & {{"holds_image"}}, flush=True)
     os._exit(0)
 """
 
@@ -66,7 +66,7 @@ def test_silence_in_a_sample_of_alpha(server, write_scene, noise):
     with start("models", first=DESCRIBE.format(server.url("scene.tif"))) as process:
         server.wait_for_silence()
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=WAIT) == ("interrupted in _holds_image\n", "")
+        assert process.communicate(timeout=WAIT) == ("interrupted in holds_image\n", "")
 
 
 def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path):

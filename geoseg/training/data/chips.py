@@ -18,12 +18,11 @@ from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.band_texts import BandTexts, read_texts
-from geoseg.rasters.bands import alpha_of, image_bands
+from geoseg.rasters.bands import image_bands, validity_of
 from geoseg.rasters.class_names import class_names_of
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.read import colormap_of
 from geoseg.rasters.scene import raster_of
-from geoseg.rasters.validity import Validity
 from geoseg.tiling import Roi
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.training.recipe.load import as_recipe
@@ -164,7 +163,7 @@ def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) 
     if nodata is None and not coloured:
         nodata = _find_unused(dtype, used)
     fill = 0 if nodata is None else nodata
-    imagery = Imagery(raster=raster, bands=bands, validity=Validity(alpha=alpha_of(raster.bands)))
+    imagery = Imagery(raster=raster, bands=bands, validity=validity_of(raster.bands))
     entry = DataSet(name="chips", images=str(files.image))
     coding = LabelEncoder(data_set="chips", coding=Coding(coloured=coloured, names={}), table={}, others=None)
     unscaled = (Scaling(),) * len(bands)

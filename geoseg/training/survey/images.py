@@ -13,11 +13,10 @@ from geoseg.datasets.listing import VECTORS
 from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import SceneError
 from geoseg.prediction.stretching import Imagery
-from geoseg.rasters.bands import Band, alpha_of, find_bands, image_bands, refuse_negative, refuse_palette
+from geoseg.rasters.bands import Band, find_bands, image_bands, refuse_negative, refuse_palette, validity_of
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, is_placed, place, raster_of
 from geoseg.rasters.tags import model_of, refuse_result
-from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import check_units, is_physical
 from geoseg.training.data.imagery import report_undeclared, sample_some
 from geoseg.training.data.label_places import check_features, check_label
@@ -63,7 +62,7 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
                 _check_image(image, named)
                 shapes.append(image.shape)
                 bands.setdefault(named, image.name)
-                imagery = Imagery(raster=raster, bands=_choose_bands(named), validity=Validity(alpha=alpha_of(named)))
+                imagery = Imagery(raster=raster, bands=_choose_bands(named), validity=validity_of(named))
                 read.append(imagery)
                 samples[imagery.kind].append(_sample_values(image, imagery))
                 scene = None
