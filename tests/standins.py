@@ -80,16 +80,22 @@ def write_mosaic(path, *sources, element="SimpleSource", inside=""):
     return path
 
 
-def name_ids(raster, names, *, table=True):
-    """Name the ids of a raster in an attribute table beside it, as QGIS and ArcGIS do, or as GDAL's categories."""
+def name_ids(raster, names, *, table=True, colours=None):
+    """Name the ids of a raster in an attribute table beside it, as QGIS and ArcGIS do, or as GDAL's categories.
+
+    The table may have `colours`, by id.
+    """
+    fields = [("Value", 0, 5), ("Count", 0, 1), ("Class", 2, 2)]
+    fields += [(name, 0, use) for use, name in enumerate(("Red", "Green", "Blue"), 6) if colours]
     cells = "".join(
-        f'<Row index="{place}"><F>{number}</F><F>7</F><F>{escape(name)}</F></Row>'
+        f'<Row index="{place}"><F>{number}</F><F>7</F><F>{escape(name)}</F>'
+        f"{''.join(f'<F>{part}</F>' for part in (colours or {}).get(number, ()))}</Row>"
         for place, (number, name) in enumerate(names.items())
     )
     listed = "".join(f"<Category>{escape(names.get(number, ''))}</Category>" for number in range(max(names) + 1))
     columns = "".join(
         f'<FieldDefn index="{place}"><Name>{name}</Name><Type>{kind}</Type><Usage>{use}</Usage></FieldDefn>'
-        for place, (name, kind, use) in enumerate((("Value", 0, 5), ("Count", 0, 1), ("Class", 2, 2)))
+        for place, (name, kind, use) in enumerate(fields)
     )
     text = f"<GDALRasterAttributeTable>{columns}{cells}</GDALRasterAttributeTable>"
     text = text if table else f"<CategoryNames>{listed}</CategoryNames>"

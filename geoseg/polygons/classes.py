@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from geoseg.errors import UsageError
 from geoseg.messages import warn
+from geoseg.rasters.class_colours import class_colours_of
 from geoseg.rasters.class_names import class_names_of, contradictions, describe_contradiction
-from geoseg.rasters.read import colormap_of
 from geoseg.rasters.tags import legend_of
 
 from .components import NODATA, Flags
@@ -58,7 +57,7 @@ class Classes:
 
 
 def classes_of(raster: DatasetReader) -> Classes:
-    """Read the legend of a class raster, or the names that it gives its ids and the colour table of its band.
+    """Read the legend of a class raster, or the names and colours that it gives its ids.
 
     It must have been opened with overviews: GDAL gives no names otherwise. A GeosegWarning reports names that
     contradict the legend.
@@ -66,7 +65,8 @@ def classes_of(raster: DatasetReader) -> Classes:
     legend, named = legend_of(raster), class_names_of(raster)
     if legend is None:
         known = {number: name.strip() for number, name in sorted(named.items()) if 0 <= number < NODATA}
-        return Classes(names={number: name for number, name in known.items() if name}, colours=_colour_table(raster))
+        colours = {number: "#{:02x}{:02x}{:02x}".format(*found) for number, found in class_colours_of(raster).items()}
+        return Classes(names={number: name for number, name in known.items() if name}, colours=colours)
     names = {number: entry.name for number, entry in enumerate(legend.entries)}
     meant = {number: (name,) for number, name in names.items()}
     if found := contradictions(named, meant, names.values()):
@@ -76,14 +76,3 @@ def classes_of(raster: DatasetReader) -> Classes:
         colours={number: entry.colour for number, entry in enumerate(legend.entries)},
         listed=len(legend.entries),
     )
-
-
-def _colour_table(raster: DatasetReader) -> dict[int, str]:
-    """Return the opaque colours of the colour table, without the black that GDAL pads it with."""
-    if raster.colorinterp[0] != ColorInterp.palette:
-        return {}
-    return {
-        number: f"#{red:02x}{green:02x}{blue:02x}"
-        for number, (red, green, blue, alpha) in colormap_of(raster, 1).items()
-        if alpha and (red or green or blue)
-    }

@@ -47,7 +47,14 @@ def class_names_of(raster: rasterio.DatasetReader) -> dict[int, str]:
         return tagged
     categories = enumerate(each.text or "" for each in described.findall("CategoryNames/Category"))
     table = described.find(_TABLE)
-    return tagged | dict(categories) | ({} if table is None else dict(_rows(table)))
+    return tagged | dict(categories) | ({} if table is None else dict(_names(table)))
+
+
+def attribute_table(raster: rasterio.DatasetReader) -> Xml.Element | None:
+    """Return the attribute table of a raster's ids, as GDAL writes it in a VRT; None without one."""
+    (band,) = code_bands(raster, coloured=False)
+    described = _describe_bands(raster).get(band)
+    return None if described is None else described.find(_TABLE)
 
 
 def sidecar_of_names(raster: rasterio.DatasetReader) -> bytes | None:
@@ -94,21 +101,33 @@ def _drop_counts(table: Xml.Element) -> None:
         field.set("index", str(place))
 
 
-def _rows(table: Xml.Element) -> Iterator[tuple[int, str]]:
-    """Yield values and names of an attribute table; without a column of values, they are the numbers of its rows."""
-    columns = [(each.findtext("Name", "").lower(), each.findtext("Usage", "")) for each in table.findall("FieldDefn")]
-    value, name = _find_column(columns, _VALUE, _USED_AS_VALUE), _find_column(columns, _NAME, _USED_AS_NAME)
-    if name is None or (value is None and float(table.get("Row0Min", 0)) not in (0, -0.5)):
+def _names(table: Xml.Element) -> Iterator[tuple[int, str]]:
+    """Yield values and names of an attribute table."""
+    name = find_column(columns_of(table), _NAME, _USED_AS_NAME)
+    if name is not None:
+        for number, cells in rows_of(table):
+            yield number, cells[name]
+
+
+def rows_of(table: Xml.Element) -> Iterator[tuple[int, list[str]]]:
+    """Yield values and cells of an attribute table; without a column of values, they are the numbers of its rows."""
+    value = find_column(columns_of(table), _VALUE, _USED_AS_VALUE)
+    if value is None and float(table.get("Row0Min", 0)) not in (0, -0.5):
         return
     for number, row in enumerate(table.findall("Row")):
         cells = [each.text or "" for each in row.findall("F")]
         with suppress(ValueError):  # a row without a number
             found = number if value is None else float(cells[value])
             if found == int(found):
-                yield int(found), cells[name]
+                yield int(found), cells
 
 
-def _find_column(columns: Sequence[tuple[str, str]], customary: Collection[str], use: str) -> int | None:
+def columns_of(table: Xml.Element) -> list[tuple[str, str]]:
+    """Names, in lower case, and uses of the columns of an attribute table."""
+    return [(each.findtext("Name", "").lower(), each.findtext("Usage", "")) for each in table.findall("FieldDefn")]
+
+
+def find_column(columns: Sequence[tuple[str, str]], customary: Collection[str], use: str) -> int | None:
     """Find the first column of a use, or else of a customary name."""
     used = [number for number, (_, found) in enumerate(columns) if found == use]
     named = [number for number, (name, _) in enumerate(columns) if name in customary]
@@ -121,7 +140,7 @@ def contradictions(
     """Find ids with other names than the classes of the `legend` that they are taken for.
 
     If the user has `mapped` ids to classes, only names of another class of the legend count: others are expected.
-    Case, plural, spaces and hyphens make no difference, and a name such as `Class 1` is none.
+    Case, plural, spaces and hyphens make no difference, and a name such as `Class 1` does not count.
     """
     known = {_plain(name) for name in legend}
     return tuple(

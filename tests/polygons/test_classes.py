@@ -49,6 +49,17 @@ def test_names_of_gdal(write_ids, table):
     assert polygonise(path, classes=["wood"]).totals.keys() == {5}
 
 
+def test_colours_of_an_attribute_table(write_ids):
+    """Colours come with the names of an attribute table; a colour table outranks them."""
+    colours = {0: (1, 128, 255), 5: (0, 200, 0)}
+    path = name_ids(write_ids(SMALL), {0: "sea", 5: "wood"}, colours=colours)
+    with rasterio.open(path) as raster:
+        assert classes_of(raster).colours == {0: "#0180ff", 5: "#00c800"}
+    path = name_ids(write_ids(SMALL, colours={5: (9, 9, 9, 255)}), {0: "sea", 5: "wood"}, colours=colours)
+    with rasterio.open(path) as raster:
+        assert classes_of(raster).colours == {5: "#090909"}
+
+
 def test_names_that_contradict_the_legend(write_ids):
     """A legend outranks an attribute table, and other names in that are reported; the same ones are not."""
     path = write_ids(np.repeat(np.uint8([[0, 1]]), 4, axis=0), legend=AERIAL)
