@@ -5,13 +5,11 @@ What a VRT on disk names is checked before GDAL opens it, since that opens some 
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from textwrap import shorten
 
 from rasterio._path import _parse_path, _vsi_path
 from rasterio.errors import RasterioError
@@ -24,53 +22,21 @@ from .allowed import INDICES, open_allowed
 from .cut_off import refuse_cut_off
 from .hdf5 import DRIVERS as HDF5
 from .hdf5 import begins_as_hdf5, check_hdf5, check_plain_hdf5
+from .named_files import TRUSTED, Holder, in_archive, is_part, is_served, is_trusted, locate_named
 from .palettes import report_mixed_palettes
-from .servers import on_server
 from .sidecars import without_sidecars
-from .source_names import file_of
 from .unread import refuse_uncomputed
 from .vrt import HEAD, VRT, Named, read_vrt
 
-TRUSTED = "GEOSEG_TRUSTED_FOLDERS"
-"""Environment variable: folders, separated as in PATH, whose files a VRT or STAC item may name wherever it lies."""
-
-_ARCHIVE = re.compile(r"/?vsi(zip|tar|gzip|7z|rar)/")
-_PARTS = re.compile(r"(NETCDF|HDF4_\w+|HDF5|GPKG|SENTINEL2_\w+):.*", re.IGNORECASE | re.DOTALL)
-"""Names of a part of a file, of formats that hold pixels."""
 _HDF5_PARTS = re.compile(r"(NETCDF|HDF5):.*", re.IGNORECASE | re.DOTALL)
-_NUMBERED = re.compile(r"(?:GTIFF_DIR|NITF_IM):(?:off:)?\d+:(.+)", re.IGNORECASE | re.DOTALL)
 _PIXELS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG\r\n", b"\xff\xd8\xff", b"\0\0\0\x0cjP  ", b"BM", b"GIF8")
 """First bytes of formats that hold pixels: no program takes such a file for another kind."""
-_MEMORY = "/vsimem/"
 _COMPUTED = b"vrtderivedrasterband"
 """Class of a band that is computed from others, in lower case as GDAL compares it."""
 _AT_A_TIME = 16
 """Files on servers that are looked at."""
 _MADE: set[str] = set()
 """VRTs that this process made, of files that were checked."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Holder:
-    """A file that names others."""
-
-    name: str
-    base: str
-    """Beginning of names that are relative to it."""
-    folder: str | None
-    """Real path of its folder; None if it is on a server, the current one if it is a text."""
-    trusted: tuple[str, ...]
-    """Real paths of the folders that the user trusts."""
-
-    @classmethod
-    def of(cls, name: str) -> "_Holder":
-        in_place = name.startswith("/vsi") or on_server(name)
-        base = (name if in_place else _real(name)).rpartition("/")[0]
-        return cls(name=name, base=base, folder=_folder(name), trusted=_trusted())
-
-
-class _Nowhere(ValueError):
-    """A name that is neither that of a file on disk nor on a server."""
 
 
 @contextmanager
@@ -84,9 +50,9 @@ def trusting(made: Path) -> Iterator[None]:
 
 
 def check_before(source: str) -> None:
-    """Raise SceneError for a name that is none, or if a VRT or HDF5 file on disk leads to files elsewhere here.
+    """Raise SceneError for an invalid name, or if a VRT or HDF5 file on disk leads to files elsewhere on this machine.
 
-    So does a VRT that runs code.
+    A VRT that runs code is refused, too.
     """
     _as_gdal(source)
     check_plain_hdf5(source)
@@ -99,7 +65,7 @@ def check_dataset(source: str, dataset: DatasetReader, *above: str) -> None:
     if source in _MADE:
         return
     name = _as_gdal(source)
-    if dataset.driver in INDICES and not _within(f"{_folder(file_of(name))}/", _trusted()):
+    if dataset.driver in INDICES and not is_trusted(name):
         raise SceneError(
             f"{source} is a {dataset.driver} file, whose names of other files geoseg does not check; if you trust it, "
             f"add its folder to the environment variable {TRUSTED}."
@@ -109,15 +75,15 @@ def check_dataset(source: str, dataset: DatasetReader, *above: str) -> None:
     if dataset.driver == "VRT" and not os.path.isfile(source):  # noqa: PTH113
         _check_vrt(name, dataset.tags(ns="xml:VRT")["xml:VRT"].encode("utf-8", "surrogateescape"), *above)
     if dataset.driver not in INDICES:
-        holder = _Holder.of(name)
+        holder = Holder.of(name)
         for file in dataset.files[1:]:  # of other formats, and sidecars
-            _locate_named(Named(file, relative=False, raw=True), holder)
+            locate_named(Named(file, relative=False, raw=True), holder)
     report_mixed_palettes(dataset)
 
 
 def check_named(name: str, holder: str) -> None:
     """Raise SceneError if a document on disk names a file elsewhere on this machine."""
-    _locate_named(Named(_as_gdal(name), relative=False, raw=True), _Holder.of(holder))
+    locate_named(Named(_as_gdal(name), relative=False, raw=True), Holder.of(holder))
 
 
 def _check_vrt(holder: str, text: bytes, *above: str) -> None:
@@ -125,16 +91,16 @@ def _check_vrt(holder: str, text: bytes, *above: str) -> None:
     if holder in above:
         return  # a circular reference, which GDAL notices
     served: dict[str, None] = {}
-    names = _Holder.of(holder)
+    names = Holder.of(holder)
     for named in dict.fromkeys(read_vrt(holder, text)):
-        name = _locate_named(named, names)
+        name = locate_named(named, names)
         if named.size and os.path.isfile(name) and os.path.getsize(name) < named.size:  # noqa: PTH113, PTH202
             raise SceneError(f"{name}, which {holder} names, is cut off: it has less than {named.size} bytes.")
         if _HDF5_PARTS.fullmatch(name):
             check_hdf5(name)
-        if named.raw or _PARTS.fullmatch(name) or _NUMBERED.fullmatch(name):
+        if named.raw or is_part(name):
             continue
-        if _locate(name) is None:
+        if is_served(name):
             served[name] = None
         else:
             _check_behind(name, holder, *above)
@@ -147,7 +113,7 @@ def _check_vrt(holder: str, text: bytes, *above: str) -> None:
 
 def _check_behind(name: str, *above: str) -> None:
     """Check a file on disk that a VRT names; one that is missing is left to GDAL."""
-    if os.path.isfile(name) or not _ARCHIVE.match(name):  # noqa: PTH113
+    if os.path.isfile(name) or not in_archive(name):  # noqa: PTH113
         if not os.path.exists(name):  # noqa: PTH110
             return
         try:
@@ -179,90 +145,6 @@ def _check_served(name: str) -> None:
     with without_sidecars(name), open_allowed(name) as dataset:
         check_dataset(name, dataset)
         refuse_cut_off(name, dataset, dataset.files)
-
-
-def _locate_named(named: Named, holder: _Holder) -> str:
-    """Return the name for GDAL of a file that another one names; raises SceneError if it must not be opened."""
-    if holder.name.startswith(_MEMORY) and named.name.startswith(_MEMORY):
-        return named.name
-    try:
-        name = _join(named, holder)
-        place = _locate(name)
-    except _Nowhere:
-        raise SceneError(
-            f"{holder.name} names {shorten(named.name, 200)}, which is neither a file nor a URL that geoseg opens."
-        ) from None
-    if place is None:
-        return name
-    if holder.folder is None:
-        raise SceneError(
-            f"{holder.name} comes from a server, but names {named.name}, a file of this machine; it is not opened."
-        )
-    path = _real(place)
-    if not _within(path, (holder.folder, *holder.trusted)):
-        raise SceneError(
-            f"{holder.name} names {path}, which is not in its folder or below; if you trust it, add the folder of that "
-            f"file to the environment variable {TRUSTED}."
-        )
-    return name
-
-
-def _join(named: Named, holder: _Holder) -> str:
-    """Put the folder of a VRT before a name that is relative to it, or before that of the file in it."""
-    place = _locate(named.name)
-    if place is None or not named.relative or _is_absolute(place):
-        return named.name
-    return named.name.replace(place, f"{holder.base}/{place}", 1)
-
-
-def _locate(name: str) -> str | None:
-    """Path of a file, or of what holds it, as GDAL names it; None if it is on a server. Raises _Nowhere."""
-    if "\0" in name:
-        raise _Nowhere
-    numbered = _NUMBERED.fullmatch(name)
-    file = numbered[1] if numbered else file_of(name) if _PARTS.fullmatch(name) else name
-    while inside := _ARCHIVE.match(file):
-        file = file[inside.end() :]
-        if file.startswith("{"):
-            file = file[1:].replace("}", "", 1)
-        if file.startswith("vsi"):
-            file = f"/{file}"
-    if on_server(file):
-        return None
-    if file.startswith(("/vsi", "<")) or (re.match(r"\w{2,}:", file) and not os.path.exists(file)):  # noqa: PTH110
-        raise _Nowhere
-    return file
-
-
-def _folder(holder: str) -> str | None:
-    """Folder of a file that names others; None if it is on a server, the current one if it is a text."""
-    try:
-        place = _locate(holder.removeprefix("vrt://").split("?")[0] if holder.startswith("vrt://") else holder)
-    except _Nowhere:
-        return _real(".")
-    if place is None:
-        return None
-    path = Path(_real(place))
-    return next((part for part in path.parents if part.is_dir()), path.parent).as_posix()
-
-
-def _trusted() -> tuple[str, ...]:
-    names = os.environ.get(TRUSTED, "").split(os.pathsep)
-    return tuple(_real(name) for name in names if name)
-
-
-def _real(place: str) -> str:
-    """Real path of a file, with slashes on Windows, too."""
-    return Path(os.path.realpath(place)).as_posix()
-
-
-def _is_absolute(place: str) -> bool:
-    """Whether a name is not relative to a folder; on Windows it may begin with a drive or a backslash."""
-    return place.startswith("/") or os.path.isabs(place) or bool(os.path.splitdrive(place)[0])  # noqa: PTH117
-
-
-def _within(path: str, folders: Iterable[str]) -> bool:
-    return any(path.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
 def _as_gdal(source: str) -> str:
