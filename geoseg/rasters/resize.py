@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
-from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.io import DatasetReader, DatasetWriter
-from rasterio.rpc import RPC
+from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geoseg.errors import OutputError, SceneError, UsageError
@@ -20,7 +17,6 @@ from geoseg.files import check_outputs, discard, whole_files
 from geoseg.tiling import Roi, lanczos_radius
 from geoseg.tiling.progress import Progress, no_progress
 
-from .band_texts import keyword_tags, read_texts
 from .bands import alpha_of, image_bands, name_bands
 from .class_names import sidecar_of_names
 from .dtypes import numpy_type
@@ -28,10 +24,10 @@ from .geotiff import check_complete, writing
 from .grid import Shape, scaled_shape
 from .identity import ask_server, identify
 from .open import opened, reading, unplaced
-from .read import colormap_of, in_strips
+from .read import in_strips
 from .resampling import Resampler
-from .scene import place, refuse_mixed_types, rpcs_of
-from .sensors import SENSOR_TAG, find_sensor
+from .resized_profile import TARGET_TILE, describe_like, resized_profile
+from .scene import place, refuse_mixed_types
 from .undeclared import report_far_fill
 from .validity import is_unmasked
 
@@ -43,8 +39,6 @@ KERNEL_PIXELS = 16 * 2**20
 """About this many pixels of strips are held at most; where the kernels need more, strips are read again in parts."""
 _BYTES = 4
 """Bytes of a pixel; if its bands have more in all, fewer pixels are taken at a time."""
-TARGET_TILE = 256
-"""Side of the output's tiles."""
 MAX_SIDE = 2**31 - 1
 """GDAL's limit of pixels along a side."""
 SIDECAR = ".aux.xml"
@@ -122,15 +116,17 @@ def resize(
         # Overviews have no effect on reads at full resolution.
         with opened(str(source), overviews=True) as scene:
             _check_kind(scene, labels)
-            _check_nodata(scene)
+            bands = name_bands(scene)
+            alpha = alpha_of(bands)
+            _check_nodata(scene, alpha)
             shape, identity = _target_shape(scene, gsd_m, scale, size), at_server or identify(scene)
             if not labels:
-                report_far_fill(scene, image_bands(name_bands(scene)))
+                report_far_fill(scene, image_bands(bands))
             names = sidecar_of_names(scene) if labels else None
         sidecar = output.with_name(output.name + SIDECAR)
         with whole_files([output] if names is None else [sidecar, output]) as folder:
             with opened(str(source), overviews=True, identity=identity) as scene:
-                _write(scene, folder / output.name, shape, labels, progress)
+                _write(scene, folder / output.name, shape, progress, labels=labels, alpha=alpha)
             if names is not None:
                 (folder / sidecar.name).write_bytes(names)
             for old in (output, output.resolve()):
@@ -147,9 +143,8 @@ def _check_kind(scene: DatasetReader, labels: bool) -> None:
         raise UsageError(f"{name} has a colour table, so its values are labels, not imagery; set `labels=True`.")
 
 
-def _check_nodata(scene: DatasetReader) -> None:
+def _check_nodata(scene: DatasetReader, alpha: int | None) -> None:
     """Raise SceneError if bands have different nodata values, of which a GeoTIFF has one."""
-    alpha = alpha_of(name_bands(scene))
     values = ["none" if value is None else f"{value!r}" for value in scene.nodatavals]
     if len({value for band, value in enumerate(values, 1) if band != alpha}) > 1:
         raise SceneError(
@@ -184,13 +179,14 @@ def _target_shape(
     return scaled_shape(scene.shape, (down, along))
 
 
-def _write(scene: DatasetReader, partial: Path, shape: Shape, labels: bool, progress: Progress) -> None:
+def _write(
+    scene: DatasetReader, partial: Path, shape: Shape, progress: Progress, *, labels: bool, alpha: int | None
+) -> None:
     resampler = Resampler(source_shape=scene.shape, target_shape=shape)
-    alpha = alpha_of(name_bands(scene))
     masks = _bands_with_masks(scene)
     with writing(partial):
-        with rasterio.open(partial, "w", **_profile(scene, shape)) as written:
-            _describe(scene, written)
+        with rasterio.open(partial, "w", **resized_profile(scene, shape)) as written:
+            describe_like(scene, written)
             blocks = list(_blocks(scene, shape))
             for done, block in enumerate(blocks, 1):
                 values, valid = _resample(scene, resampler, block, labels, alpha)
@@ -205,51 +201,6 @@ def _write(scene: DatasetReader, partial: Path, shape: Shape, labels: bool, prog
 def _bands_with_masks(scene: DatasetReader) -> list[int]:
     """Bands, from 0, with a mask that is neither alpha nor a nodata value: of all bands, or of each, as in a VRT."""
     return [band for band, flags in enumerate(scene.mask_flag_enums) if flags in ([MaskFlags.per_dataset], [])]
-
-
-def _profile(scene: DatasetReader, shape: Shape) -> dict[str, Any]:
-    height, width = shape
-    rows, cols = height / scene.height, width / scene.width
-    profile = {
-        "driver": "GTiff",
-        "dtype": scene.dtypes[0],
-        "count": scene.count,
-        "height": height,
-        "width": width,
-        "nodata": scene.nodata,
-        "tiled": True,
-        "blockxsize": TARGET_TILE,
-        "blockysize": TARGET_TILE,
-        "interleave": "pixel",
-        "compress": "deflate",
-        "bigtiff": "if_safer",
-    }
-    gcps, gcp_crs = scene.gcps
-    if gcps and scene.transform.is_identity:
-        moved = [GroundControlPoint(p.row * rows, p.col * cols, p.x, p.y, p.z, p.id, p.info) for p in gcps]
-        return profile | {"gcps": moved, "crs": gcp_crs}
-    if (found := rpcs_of(scene)) is not None:
-        # Offsets are relative to the centre of the first pixel.
-        rpcs = found.to_dict()
-        rpcs |= {"line_off": (rpcs["line_off"] + 0.5) * rows - 0.5, "line_scale": rpcs["line_scale"] * rows}
-        rpcs |= {"samp_off": (rpcs["samp_off"] + 0.5) * cols - 0.5, "samp_scale": rpcs["samp_scale"] * cols}
-        profile["rpcs"] = RPC(**rpcs)
-    if not scene.transform.is_identity:
-        profile["transform"] = GeoBox(scene.shape, scene.transform, None).zoom_to(shape).transform
-    return profile | {"crs": scene.crs}
-
-
-def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
-    """Copy descriptions, colours and tags of the bands, but not their statistics."""
-    written.colorinterp = scene.colorinterp
-    written.units = [unit or "" for unit in scene.units]
-    written.scales, written.offsets = scene.scales, scene.offsets
-    sensor = find_sensor(scene)  # perhaps in a file name, which the copy does not have
-    written.update_tags(**({} if sensor is None else {SENSOR_TAG: sensor.name}) | keyword_tags(scene.tags()))
-    for band in scene.indexes:
-        read_texts(scene, band).write(written, band)
-        if scene.colorinterp[band - 1] == ColorInterp.palette and (colours := colormap_of(scene, band)):
-            written.write_colormap(band, colours)
 
 
 def _blocks(scene: DatasetReader, shape: Shape) -> Iterator[Roi]:

@@ -108,7 +108,7 @@ def test_commands_that_do_not_resume(write_scene, noise, tmp_path, number):
     (tmp_path / "out").mkdir()
     held = """
 from geoseg.rasters import resize
-resize._write = lambda *_: (print('writing', flush=True), threading.Event().wait())
+resize._write = lambda *_, **__: (print('writing', flush=True), threading.Event().wait())
 """
     words = "resize", write_scene(noise(300, 90)), tmp_path / "out" / "large.tif", "--scale", "2"
     with start(stand_in(*words, first=held)) as process:
@@ -123,7 +123,7 @@ def test_ctrl_break(write_scene, noise, tmp_path):
     """Programs on Windows cannot send Ctrl-C to one program, but Ctrl-Break, which stops it in the same way."""
     held = """
 from geoseg.rasters import resize
-resize._write = lambda *_: (print('writing', flush=True), threading.Event().wait())
+resize._write = lambda *_, **__: (print('writing', flush=True), threading.Event().wait())
 """
     words = "resize", write_scene(noise(300, 90)), tmp_path / "large.tif", "--scale", "2"
     python, option, script = stand_in(*words, first=held)
