@@ -1,8 +1,12 @@
-"""A web server on loopback, and little patience with it."""
+"""A web server on loopback, and little patience with it; rasters, and small blocks to resize them in."""
 
+import numpy as np
 import pytest
+import rasterio
 import tifffile
 from web_server import serving
+
+from geoseg.rasters import resize
 
 
 @pytest.fixture
@@ -39,3 +43,35 @@ def lists_last():
         return len(content) - begin
 
     return move
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Resize scenes of a few hundred pixels in many blocks, as large ones are."""
+    monkeypatch.setattr(resize, "BLOCK_PIXELS", 64 * 64)
+
+
+@pytest.fixture
+def make_raster(tmp_path):
+    """Write a raster and return its path."""
+
+    def write(values, name="scene.tif", mask=None, **profile):
+        values = np.asarray(values)
+        profile = {
+            "driver": "GTiff",
+            "dtype": values.dtype,
+            "tiled": True,
+            "blockxsize": 64,
+            "blockysize": 64,
+        } | profile
+        count, height, width = values.shape
+        with (
+            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+            rasterio.open(tmp_path / name, "w", count=count, height=height, width=width, **profile) as written,
+        ):
+            written.write(values)
+            if mask is not None:
+                written.write_mask(mask)
+        return tmp_path / name
+
+    return write
