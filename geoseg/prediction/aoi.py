@@ -4,7 +4,7 @@ Polygons are kept as rings of points, which takes time linear in their number ev
 geometry would take its square.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import groupby
@@ -20,14 +20,14 @@ from pyproj import CRS, Transformer
 from rasterio.features import geometry_mask
 
 from geoseg.errors import DataError, MismatchError, UsageError
+from geoseg.messages import warn
 from geoseg.rasters.datum import warn_of_shift
-from geoseg.rasters.georeference import warn
 from geoseg.rasters.ground import crs_of, place, turn_of
 from geoseg.tiling import Roi, roi_shape
-from geoseg.vectors.densify import Points, densify
+from geoseg.vectors.densify import densify
 from geoseg.vectors.read import polygons_in, read_features
 
-from .rings import Rings, edge_lengths, off_seam, refuse_torn, repeat, unwrap
+from .rings import Rings, clip, edge_lengths, off_seam, refuse_torn, repeat, unwrap
 from .settings import Bounds
 
 _MAX_ADDED = 2_000_000
@@ -74,7 +74,7 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     rings = replace(rings, points=place(~grid.transform, rings.points))
     height, width = grid.shape
     for axis, size in ((0, width), (1, height)):
-        rings = _clip(_clip(rings, axis, 0, np.maximum), axis, size, np.minimum)
+        rings = clip(clip(rings, axis, 0, np.maximum), axis, size, np.minimum)
     aoi = Aoi(rings=rings, roi=(slice(0, height), slice(0, width)))
     roi = _covered(aoi, height, width)
     return None if roi is None else replace(aoi, roi=roi)
@@ -161,28 +161,8 @@ def _clip_near(grid: GeoBox, rings: Rings, crs: str) -> Rings:
     if turn is not None:
         rings = repeat(rings, turn, left - margin, right + margin)
     for axis, low, high in ((0, left, right), (1, bottom, top)):
-        rings = _clip(_clip(rings, axis, low - margin, np.maximum), axis, high + margin, np.minimum)
+        rings = clip(clip(rings, axis, low - margin, np.maximum), axis, high + margin, np.minimum)
     return rings
-
-
-def _clip(rings: Rings, axis: int, bound: float, keep: Callable[..., Points]) -> Rings:
-    """Move what is beyond a bound onto it, with new points where edges cross it: the other side stays covered as is.
-
-    `keep` is `np.maximum` for a lower bound and `np.minimum` for an upper one.
-    """
-    points, start = rings.points, rings.start
-    beyond = keep(points[:, axis], bound) != points[:, axis]
-    crosses = beyond[:-1] != beyond[1:]
-    crosses[start[1:-1] - 1] = False  # no edge joins one ring to the next
-    edges = np.flatnonzero(crosses)
-    here, there = points[edges], points[edges + 1]
-    half = there / 2 - here / 2  # the whole could overflow
-    share = (bound / 2 - here[:, axis] / 2) / half[:, axis]
-    crossing = here + half * share[:, None] * 2
-    clipped = np.insert(points, edges + 1, crossing, axis=0)
-    clipped[:, axis] = keep(clipped[:, axis], bound)
-    clipped[edges + 1 + np.arange(len(edges)), axis] = bound
-    return Rings(points=clipped, start=start + np.searchsorted(edges, start), polygon=rings.polygon)
 
 
 def _are_bounds(values: Sequence[float]) -> bool:

@@ -1,5 +1,6 @@
 """Rings of an area of interest, and how they cross the meridian where a map is cut."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +30,26 @@ class Rings:
     """Offsets of the rings in them `(rings + 1,)`."""
     polygon: npt.NDArray[np.int64]
     """Polygon of each ring `(rings,)`, ascending. A polygon covers what an odd number of its rings surrounds."""
+
+
+def clip(rings: Rings, axis: int, bound: float, keep: Callable[..., Points]) -> Rings:
+    """Move what is beyond a bound onto it, with new points where edges cross it: the other side stays covered as is.
+
+    `keep` is `np.maximum` for a lower bound and `np.minimum` for an upper one.
+    """
+    points, start = rings.points, rings.start
+    beyond = keep(points[:, axis], bound) != points[:, axis]
+    crosses = beyond[:-1] != beyond[1:]
+    crosses[start[1:-1] - 1] = False  # no edge joins one ring to the next
+    edges = np.flatnonzero(crosses)
+    here, there = points[edges], points[edges + 1]
+    half = there / 2 - here / 2  # the whole could overflow
+    share = (bound / 2 - here[:, axis] / 2) / half[:, axis]
+    crossing = here + half * share[:, None] * 2
+    clipped = np.insert(points, edges + 1, crossing, axis=0)
+    clipped[:, axis] = keep(clipped[:, axis], bound)
+    clipped[edges + 1 + np.arange(len(edges)), axis] = bound
+    return Rings(points=clipped, start=start + np.searchsorted(edges, start), polygon=rings.polygon)
 
 
 def edge_lengths(points: Points, start: Starts) -> npt.NDArray[np.float64]:
