@@ -137,8 +137,7 @@ def _interpret(
         )
     floating = dtype.kind == "f"
     scale, offset = float(dataset.scales[number - 1]), float(dataset.offsets[number - 1])
-    plain = (scale, offset) == (1, 0)
-    bare = plain and not floating
+    bare = (scale, offset) == (1, 0) and not floating
     legend = legend_of(dataset) if bare and road_class is None else None
     if bare and road_class is None:
         road_class = _recorded_class(dataset.name, legend, probability=probability)
@@ -151,18 +150,7 @@ def _interpret(
         colour=_colour_of(dataset, number),
     )
     if road_class is not None:
-        if not floating and not np.iinfo(dtype).min <= road_class <= np.iinfo(dtype).max:
-            raise UsageError(f"{dataset.name} holds {dtype} values; `road_class` cannot be {road_class}.")
-        if road_class == meaning.nodata:
-            raise UsageError(
-                f"{dataset.name} declares {road_class} as its nodata value, so it cannot be a class; choose another "
-                "`road_class`, or remove the declaration (`gdal_translate -a_nodata none`)."
-            )
-        if not plain:
-            raise UsageError(
-                f"band {number} of {dataset.name} has the scale {scale:g} and the offset {offset:g}, so that it holds "
-                "probabilities, not classes; leave out `road_class`."
-            )
+        _check_class(dataset, number, road_class)
         return lambda values: np.where(values == road_class, np.uint8(LEVELS), np.uint8(0)), meaning
     if bare:
         scale = 1 / np.iinfo(dtype).max
@@ -176,6 +164,24 @@ def _interpret(
         return _levels(values, scale, offset)
 
     return to_levels, meaning
+
+
+def _check_class(dataset: rasterio.DatasetReader, number: int, road_class: int) -> None:
+    """Raise UsageError if a band cannot hold classes, or not this one."""
+    dtype = numpy_type(dataset.dtypes[number - 1])
+    if dtype.kind != "f" and not np.iinfo(dtype).min <= road_class <= np.iinfo(dtype).max:
+        raise UsageError(f"{dataset.name} holds {dtype} values; `road_class` cannot be {road_class}.")
+    if road_class == dataset.nodatavals[number - 1]:
+        raise UsageError(
+            f"{dataset.name} declares {road_class} as its nodata value, so it cannot be a class; choose another "
+            "`road_class`, or remove the declaration (`gdal_translate -a_nodata none`)."
+        )
+    scale, offset = float(dataset.scales[number - 1]), float(dataset.offsets[number - 1])
+    if (scale, offset) != (1, 0):
+        raise UsageError(
+            f"band {number} of {dataset.name} has the scale {scale:g} and the offset {offset:g}, so that it holds "
+            "probabilities, not classes; leave out `road_class`."
+        )
 
 
 def _colour_of(dataset: rasterio.DatasetReader, number: int) -> str | None:

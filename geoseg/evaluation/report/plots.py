@@ -142,7 +142,6 @@ def plot_confusion(
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
 
     pixels = np.vstack([matrix, *(entry["found"] for entry in partial)])
     totals = pixels.sum(axis=1)
@@ -167,21 +166,26 @@ def plot_confusion(
         axes.set_yticks(np.arange(len(labels)) + 0.5, labels)
         axes.tick_params(length=0)
         for (row, col), share in np.ndenumerate(shares):
-            if np.isnan(share):
-                continue
-            grey = unknown[row, col]
-            fill, alpha = (_GREY, 0.15 + 0.25 * share) if grey else (BLUE, 0.04 + 0.96 * share)
-            axes.add_patch(Rectangle((col + 0.03, row + 0.03), 0.94, 0.94, facecolor=fill, alpha=alpha, linewidth=0))
-            axes.text(
-                col + 0.5,
-                row + 0.5,
-                _percent(share),
-                ha="center",
-                va="center",
-                color=_ON_DARK if share > 0.55 and not grey else INK,
-                fontweight="bold" if row == col else "normal",
-            )
+            if not np.isnan(share):
+                _draw_cell(axes, row, col, share, grey=bool(unknown[row, col]))
         return svg(figure)
+
+
+def _draw_cell(axes: "Axes", row: int, col: int, share: float, *, grey: bool) -> None:
+    """Draw a cell of a confusion matrix with the share of its row as a percentage."""
+    from matplotlib.patches import Rectangle
+
+    fill, alpha = (_GREY, 0.15 + 0.25 * share) if grey else (BLUE, 0.04 + 0.96 * share)
+    axes.add_patch(Rectangle((col + 0.03, row + 0.03), 0.94, 0.94, facecolor=fill, alpha=alpha, linewidth=0))
+    axes.text(
+        col + 0.5,
+        row + 0.5,
+        _percent(share),
+        ha="center",
+        va="center",
+        color=_ON_DARK if share > 0.55 and not grey else INK,
+        fontweight="bold" if row == col else "normal",
+    )
 
 
 def _set_name(allowed: Sequence[str], names: Sequence[str]) -> str:
