@@ -32,6 +32,7 @@ from .rows import Rows
 
 _PUBLISHING = "publishing"
 _DISCARDED = "discarded"
+"""Mark of a folder to remove, for Windows, which can neither rename nor remove it while the lock in it is open."""
 _HALVED = "halved"
 QUICK = {"compress": "zstd", "zstd_level": 1}
 """Compression of work files: several times as fast as deflate, and no larger."""
@@ -83,7 +84,7 @@ class Journal:
                     shutil.rmtree(left, ignore_errors=True)
                 self.parts.begin()
                 yield
-        if (self.folder / _DISCARDED).exists() or self._removed.exists():  # Windows removes no folder with an open file
+        if (self.folder / _DISCARDED).exists() or self._removed.exists():  # the lock was open in it
             self._remove()
 
     @property
