@@ -69,10 +69,10 @@ def _read_list(given: str) -> Iterator[str]:
     except FileNotFoundError as error:
         raise DataError(f"{given} does not exist.") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{given} cannot be read as a list of scenes, one a line: {error}.") from error
+        raise DataError(f"{given} cannot be read as a list of scenes, one per line: {error}.") from error
     named = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not named:
-        raise DataError(f"{given} lists no scenes; write one a line.")
+        raise DataError(f"{given} lists no scenes; write one per line.")
     for name in named:
         if _is_list(name):
             raise DataError(f"{given} names another list, {name}; give both.")

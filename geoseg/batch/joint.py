@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from geoseg.errors import MismatchError
+from geoseg.messages import warn
 from geoseg.models.bundle import Card
 from geoseg.models.texts import without_secrets
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.prepare import Prepared
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.stretching import Imagery
-from geoseg.rasters.georeference import warn
 from geoseg.sentences import join_words
 
 from .manifest import Joint, Manifest
@@ -61,7 +61,7 @@ def share_stretch(
     if overwrite or not known:
         if joints and not overwrite:
             warn(
-                f"`stretch='joint'` is measured anew, of {of}: that of the scenes that are done in {folder} is of "
+                f"`stretch='joint'` is measured again, of {of}: that of the scenes that are done in {folder} is of "
                 f"{join_words(sorted({joint.of for _, joint in joints}))}."
             )
         pooled = prepared.pool_stretch([member.source for member in members])
@@ -71,7 +71,7 @@ def share_stretch(
         named = join_words(new) if len(new) <= _MOST_NAMED else f"{len(new)} others"
         warn(
             f"`stretch='joint'` stays that of the scenes that are done in {folder}, {kept.stretch}, also for {named}; "
-            "to measure it of all scenes and make all maps anew, add `overwrite=True`."
+            "to measure it over all scenes and make all maps again, add `overwrite=True`."
         )
     settings = replace(prepared.settings, stretch=kept.stretch)
     return replace(prepared, settings=settings), Shared(of=of, values=kept.values)

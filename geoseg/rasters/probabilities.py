@@ -26,7 +26,7 @@ _ROUNDING = 1e-3
 def read_levels(raster: DatasetReader, bands: Sequence[int], window: Window) -> npt.NDArray[np.uint8]:
     """Read probabilities `(bands, rows, columns)` in `LEVELS`, or `NODATA` where there is none; floats are rounded.
 
-    `bands` are numbered from 1. SceneError for values that are no probabilities.
+    `bands` are numbered from 1. SceneError for values that are not probabilities.
     """
     with reading(raster):
         values = np.asarray(raster.read(bands, window=window))
@@ -56,7 +56,8 @@ def check_probabilities(raster: DatasetReader, predicted: DatasetReader, *, band
     placed = is_placed(raster) and is_placed(predicted)
     if placed and (raster.crs != predicted.crs or has_other_place(raster, predicted)):
         raise SceneError(
-            f"{raster.name} shows other ground than {Path(predicted.name).name}, or has another CRS; predict both anew."
+            f"{raster.name} shows other ground than {Path(predicted.name).name}, or has another CRS; predict both "
+            "again."
         )
     check_same_run(raster, predicted)
     in_levels = raster.dtypes[0] == "uint8" and all(math.isclose(scale * LEVELS, 1) for scale in raster.scales)

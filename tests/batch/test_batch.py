@@ -84,7 +84,7 @@ def test_areas_that_cannot_be_measured(scenes, run, monkeypatch, tmp_path):
 
 
 def test_a_joint_stretch_stays(write_scene, noise, run, tmp_path):
-    """Scenes that are added get the joint stretch of those that are done; `overwrite` measures one of all anew."""
+    """Scenes that are added get the joint stretch of those that are done; `overwrite` measures one of all again."""
     scenes = [
         str(write_scene(noise(90, 70 + n).astype(np.uint16) * (n + 1), f"{name}.tif")) for n, name in enumerate("abc")
     ]
@@ -93,7 +93,7 @@ def test_a_joint_stretch_stays(write_scene, noise, run, tmp_path):
     (used,) = {record.joint.stretch for record in first.done}
     again, _ = run(scenes[:2], **choices)
     assert [record.name for record in again.skipped] == ["a", "b"]
-    with warned(rf"`stretch='joint'` stays .* {used}, .* for c; to measure .* make all maps anew, .* `overwrite=True`"):
+    with warned(rf"`stretch='joint'` stays .* {used}, .* for c; .* make all maps again, add `overwrite=True`"):
         more, _ = run(scenes, **choices)
     assert [[record.name for record in records] for records in (more.skipped, more.done)] == [["a", "b"], ["c"]]
     with rasterio.open(tmp_path / "maps" / "c_classes.tif") as classes:
@@ -108,12 +108,12 @@ def test_a_joint_stretch_stays(write_scene, noise, run, tmp_path):
 
 @pytest.mark.parametrize("changed", [{"bands": (3, 2, 1)}, {"nodata": 255}])
 def test_a_joint_stretch_is_of_its_bands(write_scene, noise, run, tmp_path, changed):
-    """With other bands, or without other values, it is measured anew; that of each stays for those added later."""
+    """With other bands, or without other values, it is measured again; that of each stays for those added later."""
     factors = np.array([1, 2, 3], np.uint16)[:, None, None]
     scenes = [str(write_scene(noise(90, 70 + n) * factors * (n + 1), f"{name}.tif")) for n, name in enumerate("abcd")]
     choices = {"stretch": "joint", "roads": False}
     first, _ = run(scenes[:1], **choices)
-    with warned(r"is measured anew, of bands .*: that of the scenes .* is of bands red, green, blue\."):
+    with warned(r"is measured again, of bands .*: that of the scenes .* is of bands red, green, blue\."):
         second, _ = run(scenes[1:2], **choices, **changed)
     alone, _ = run(scenes[1:2], folder=tmp_path / "alone", **choices, **changed)
     assert second.done[0].joint == alone.done[0].joint

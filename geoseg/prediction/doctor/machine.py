@@ -136,8 +136,8 @@ def find_caches() -> Iterator[Finding]:
     yield _folder(
         "compiled code",
         compiled,
-        "roads are compiled anew in each process, which takes half a minute; set NUMBA_CACHE_DIR to a folder that can "
-        "be written",
+        "the road tracer is compiled again in each process, which takes half a minute; set NUMBA_CACHE_DIR to a "
+        "folder that can be written",
         # Numba keeps it beside each module.
         within=compiled.parents[1] if compiled.name == "__pycache__" else compiled,
         endings=_COMPILED,
@@ -145,7 +145,7 @@ def find_caches() -> Iterator[Finding]:
     yield _folder(
         "compiled for GPUs",
         Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or compilation_cache()),
-        "JAX compiles networks anew in each process; set JAX_COMPILATION_CACHE_DIR to a folder that can be written",
+        "JAX compiles networks again in each process; set JAX_COMPILATION_CACHE_DIR to a folder that can be written",
     )
 
 
