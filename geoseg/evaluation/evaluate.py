@@ -9,8 +9,8 @@ import numpy as np
 import rasterio
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.messages import known_as
 from geoseg.models.legend import Legend
-from geoseg.rasters.georeference import known_as
 from geoseg.rasters.open import GDAL, opened, unplaced
 from geoseg.rasters.tags import check_same_classes, legend_of, model_of
 from geoseg.tiling.progress import Progress, no_progress
@@ -61,7 +61,7 @@ def evaluate(
     seed
         Seed of the resamples.
     progress
-        Called before each image.
+        Called before each image with the images done, all images, and its name; at the end with `""`.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def _choose_legend(pair: Pair, criteria: Criteria, ours: Legend | None, theirs: 
 
 
 def _classes_of(legend: Legend | None) -> Legend | None:
-    """Return a legend without its entry for unknown pixels, which images of one evaluation may have or not."""
+    """Return a legend without its entry for unknown pixels, which only some images of an evaluation may have."""
     return None if legend is None else replace(legend, unknown=None)
 
 

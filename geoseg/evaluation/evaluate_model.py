@@ -61,7 +61,7 @@ def evaluate_model(
     load
         Loads an engine from a bundle, in place of `engine`, `precision` and `devices`.
     progress
-        Called before each image.
+        Called before each image with the images done, all images, and its name; at the end with `""`.
     **options
         ignore, erode, relax, protocol, coding, single, bootstrap, seed, as in `geoseg.evaluate`.
 

@@ -126,7 +126,7 @@ def polygonise(
         Traces bands and measures polygons, to the same bytes: threads of this process by default, or a
         `DaskExecutor`, whose workers are sent what they need and see no files.
     progress
-        Called with the number of rows read and the total.
+        Called with rows read, all rows, and `""`.
 
     Raises
     ------

@@ -79,7 +79,7 @@ def quantize(
     overwrite
         Replace an existing bundle.
     progress
-        Called before each tile.
+        Called before each tile with the tiles done, all tiles, and the purpose and image of the tile.
     **imagery
         bands, nodata, stretch, stretch_from: how to read the images, as in `geoseg.Settings`.
 

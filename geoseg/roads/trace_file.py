@@ -61,7 +61,7 @@ def trace_roads(
     overwrite
         Replace existing files.
     progress
-        Called after each block with the number of pixels traced and the total.
+        Called after each block with pixels traced, all pixels, and `""`.
 
     Raises
     ------

@@ -56,7 +56,7 @@ def evaluate_roads(
     seed
         Seed of the places drawn where a network has too many for APLS or TOPO.
     progress
-        Called before each pair.
+        Called before each pair with the pairs done, all pairs, and its name; at the end with `""`.
 
     Raises
     ------
