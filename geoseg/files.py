@@ -184,9 +184,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def version_of(status: os.stat_result) -> tuple[int, int, int, int]:
-    """Return what a cache of this process knows a file's content by: it is no other's, nor that of the file later on.
+    """Return a key for a cache of a file's content: no other file has it, nor the same file once it has changed.
 
-    A file that is moved or copied has another one; what outlives the process needs the content itself.
+    A file that is moved or copied gets another key, so a cache that outlives the process needs the content itself.
     """
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 

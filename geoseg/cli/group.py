@@ -133,7 +133,7 @@ def sentence(error: Exception | str, command: click.Command | None) -> str:
     """Replace parameter names in an error or warning of the library by the options of `command`.
 
     `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; a repeatable option
-    is repeated. A prediction setting that is no option of the command is shown as one of `predict`:
+    is repeated. A prediction setting that is not an option of the command is shown as one of `predict`:
     `` `tile=256` `` becomes `` `geoseg predict --tile 256` ``; or, in a command that reads a recipe, as a key of its
     data sets: `` `bands=(3, 2, 1)` `` becomes `` `data.bands = [3, 2, 1]` ``. Other words in backticks are kept. The
     result is one line, even if a name in it has line breaks.

@@ -12,7 +12,7 @@ from geoseg.rasters.scene import is_placed, refuse_one_unrectified
 
 
 def find_raster_pairs(images: str | Path, labels: str | Path) -> list[Files]:
-    """Pair images with label rasters; DataError if they do not match, UsageError if a label is no raster."""
+    """Pair images with label rasters; DataError if they do not match, UsageError if a label is not a raster."""
     files = find_pairs(str(images), str(labels))
     for entry in files:
         if entry.label.suffix.lower() not in RASTERS:

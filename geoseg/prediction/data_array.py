@@ -34,7 +34,7 @@ def names_of(array: "DataArray", dimension: Hashable) -> tuple[str, ...]:
 def stored_values(array: "DataArray", dimension: Hashable) -> tuple[npt.NDArray[Any], Units]:
     """Values of an array whose first dimension are bands as a file stores them, and the units that it declares.
 
-    Raises UsageError for a scale or offset that is no number.
+    Raises UsageError for a scale or offset that is not a number.
     """
     values = array.to_numpy()
     units = _units(array.attrs, array, dimension)

@@ -53,7 +53,7 @@ def read_regions(plan: Plan, regions: Sequence[Roi]) -> Generator[Masked, None, 
 
 
 def _read_parts(plan: Plan, divided: Sequence[Sequence[Roi]], number: int, cache_bytes: int) -> Iterator[Masked]:
-    """Read one part of each region that has so many, with a handle of its own."""
+    """Read part `number` of each region that has it, with a handle of its own."""
     with _opened(plan, cache_bytes) as dataset:
         for parts in divided:
             if number < len(parts):
@@ -95,7 +95,7 @@ def _cache_bytes(plan: Plan, dataset: rasterio.DatasetReader, regions: Sequence[
 
 
 def _divide(plan: Plan, dataset: rasterio.DatasetReader, region: Roi, count: int) -> list[Roi]:
-    """Divide a region of the grid into at most so many parts, between blocks of the file."""
+    """Divide a region of the grid into at most `count` parts, between blocks of the file."""
     rows, cols = region
     block_rows, block_cols = dataset.block_shapes[0]
     down, along = (worked / native for worked, native in zip(plan.grid.shape, dataset.shape, strict=True))

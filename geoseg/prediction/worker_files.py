@@ -55,7 +55,7 @@ class Kept:
 
 
 def _worker() -> "Worker | None":
-    """Return the worker that runs this task; None if this is no task of Dask."""
+    """Return the worker that runs this task; None if this is not a Dask task."""
     from distributed import get_worker
 
     try:
@@ -70,7 +70,7 @@ def _kept(folder: str) -> Kept:
 
 
 def kept_here() -> Kept | None:
-    """Return what the worker that runs this task keeps; None if this is no task of Dask."""
+    """Return what the worker that runs this task keeps; None if this is not a Dask task."""
     worker = _worker()
     return None if worker is None else _kept(worker.local_directory)
 

@@ -91,7 +91,7 @@ def check_bands(name: str, dataset: DatasetReader) -> None:
 
 
 def check_blocks(name: str, dataset: DatasetReader) -> None:
-    """Raise SceneError for blocks of more bytes than `_MAX_BLOCK`; strips that GDAL reads row by row are none."""
+    """Raise SceneError for blocks of more bytes than `_MAX_BLOCK`; strips that GDAL reads row by row do not count."""
     together = dataset.count if dataset.interleaving == Interleaving.pixel else 1
     sizes = [
         height * width * together * numpy_type(dtype).itemsize

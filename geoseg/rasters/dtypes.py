@@ -6,5 +6,5 @@ import numpy as np
 
 
 def numpy_type(name: str) -> np.dtype[Any]:
-    """Return the type as which rasterio reads pixels of a type of GDAL's, one of which NumPy lacks."""
+    """Return the type in which rasterio reads pixels of type `name`; NumPy has no complex integers."""
     return np.dtype(name.replace("complex_int16", "complex64"))

@@ -14,7 +14,7 @@ _BEGINNING = b"\x89HDF\r\n\x1a\n"
 def begins_as_hdf5(source: str) -> bool:
     """Whether the file of a source is on disk and begins with the signature of HDF5, without a user block before it."""
     try:
-        with open(file_of(source), "rb") as file:  # noqa: PTH123 - a URL is no path
+        with open(file_of(source), "rb") as file:  # noqa: PTH123 - a URL is not a path
             return file.read(len(_BEGINNING)) == _BEGINNING
     except (OSError, ValueError):  # GDAL knows why, or what it is
         return False
@@ -34,7 +34,7 @@ def check_hdf5(source: str) -> None:
     import h5py
 
     path = file_of(source)
-    if not os.path.isfile(path):  # noqa: PTH113 - a URL is no path
+    if not os.path.isfile(path):  # noqa: PTH113 - a URL is not a path
         raise SceneError(
             f"{source} is in an archive or on a server, where geoseg cannot see whether it takes values from other "
             "files, as HDF5 and netCDF may; save it on disk."

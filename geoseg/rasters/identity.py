@@ -70,7 +70,7 @@ def identify(dataset: rasterio.DatasetReader) -> tuple[Mark, ...]:
 
 
 def identify_file(path: Path) -> tuple[Mark, ...]:
-    """Identify a file on disk that is no raster."""
+    """Identify a file on disk that is not a raster."""
     return (_mark(str(path), _parts_of_each(1)),)
 
 

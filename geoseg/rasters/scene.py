@@ -159,7 +159,7 @@ def rpcs_of(raster: rasterio.DatasetReader) -> RPC | None:
 
 
 def refuse_one_unrectified(one: rasterio.DatasetReader, other: rasterio.DatasetReader) -> None:
-    """Raise SceneError if one of two rasters is on a map, and points or RPCs say where the other lies."""
+    """Raise SceneError if one of two rasters has a map grid, and the other only ground control points or RPCs."""
     if is_placed(one) != is_placed(other):
         bare = other if is_placed(one) else one
         refuse_unrectified(bare.name, bare)

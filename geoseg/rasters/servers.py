@@ -115,7 +115,7 @@ def ask(request: Request, read: Callable[[HTTPResponse], T]) -> T:
 
 
 def _number(name: str) -> float:
-    """Return the value of an option of GDAL, which takes what is no number for 0."""
+    """Return the value of an option of GDAL, which reads text that is not a number as 0."""
     try:
         return float(get_gdal_config(name) or 0)
     except ValueError:

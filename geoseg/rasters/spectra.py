@@ -148,7 +148,7 @@ def _deduce(texts: Sequence[str]) -> Sensor | None:
 
 
 def _numbers(texts: Sequence[str]) -> list[str | None]:
-    """Sensor's number of each band; `Band 4`, as any software names bands, is none."""
+    """Sensor's number of each band; `Band 4`, a name that any software may give, does not count."""
     found = [_NUMBERED.search(text) for text in _lower(texts)]
     numbers = [None if match is None else match[3] + match[4] for match in found]
     if _is_padded(texts) or "8a" in numbers:

@@ -41,7 +41,7 @@ def legend_of(raster: rasterio.DatasetReader) -> Legend | None:
 
 
 def check_same_classes(ours: str, legend: Legend | None, theirs: str, other: Legend | None) -> None:
-    """Raise SceneError if two sides that must share class ids have legends with different names; None is no legend."""
+    """Raise SceneError if two sides that must share class ids have legends (if any) with different names."""
     if legend is not None and other is not None and legend.names != other.names:
         raise SceneError(
             f"{ours} has the classes {', '.join(legend.names)}, but {theirs} has {', '.join(other.names)}; their ids "

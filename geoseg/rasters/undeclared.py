@@ -85,7 +85,7 @@ def find_lossy(values: npt.NDArray[Any], valid: Mask) -> float | None:
     """Find the share of a sample of bytes `(bands, rows, columns)` that is nearly black, or white, from a corner on.
 
     None without such a collar. Lossy compression has changed its values, so that no nodata value masks all of it. A
-    collar has a sharp edge: ground that grows darker or brighter towards a corner is none.
+    collar has a sharp edge: ground that grows darker or brighter towards a corner is not a collar.
     """
     if values.dtype != np.uint8:
         return None

@@ -89,7 +89,7 @@ class Meaning:
         if self.hidden:
             warn(
                 f"{self.name} declares {largest}, which stands for a probability of 1, as its nodata value, so that "
-                "such pixels are no roads: if they are, remove the declaration (`gdal_translate -a_nodata none IN "
+                "such pixels are not roads: if they are, remove the declaration (`gdal_translate -a_nodata none IN "
                 f"OUT.tif`); if they have no data, set a scale (`gdal_translate -a_scale {1 / (largest - 1):.6g} IN "
                 "OUT.tif`)."
             )

@@ -105,7 +105,7 @@ GAP_ROAD_COSINE = 0.77
 GAP_BESIDE_M = 12.0
 """Distance to the left and right at which probability is compared, beyond the edges of most roads."""
 GAP_CONTRAST = 1.5
-"""Least ratio of the probability along a gap to that beside it, since haze is no evidence of a road."""
+"""Least ratio of the probability along a gap to that beside it, since haze is not evidence of a road."""
 
 # Edge of the scene
 

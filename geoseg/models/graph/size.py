@@ -30,7 +30,7 @@ class NetworkSize:
 
 
 SHIPPED = NetworkSize(weights=10_633_553, maps=384)
-"""Of the shipped networks, and of one that is not known."""
+"""Size of the shipped networks, also assumed for an unknown one."""
 
 
 def read_size(path: Path) -> NetworkSize:

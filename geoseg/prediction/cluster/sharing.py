@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .bundle import Bundle
 
 _FEW = 2
-"""Up to so many blocks of a scene are each sent with the whole job; for more, it is sent once."""
+"""Most blocks of a scene that are each sent with the whole job; for more, it is sent once."""
 
 
 class Sharing:

@@ -46,7 +46,7 @@ def _find_runs(flat: Bytes, words: npt.NDArray[np.uint64], cols: int, found: Run
 def fill_holes(mask: Bytes, area: int, reach: int) -> None:
     """Fill, in place, 4-connected holes of at most `area` pixels that span at most `reach` rows and columns.
 
-    A pixel depends on none further than `reach` from it. Background at the window's edge is no hole.
+    A pixel depends on none further than `reach` from it. Background at the window's edge is not a hole.
     """
     _fill_holes(mask, runs(mask), area, reach, np.empty(4 * area + 8, np.int64), np.empty(area + 1, np.int64))
 
