@@ -17,7 +17,7 @@ from geoseg.files import check_outputs, discard, whole_files
 from geoseg.tiling import Roi, lanczos_radius
 from geoseg.tiling.progress import Progress, no_progress
 
-from .bands import alpha_of, image_bands, name_bands
+from .bands import image_bands, name_bands, validity_of
 from .class_names import sidecar_of_names
 from .dtypes import numpy_type
 from .geotiff import check_complete, writing
@@ -29,7 +29,7 @@ from .resampling import Resampler
 from .resized_profile import TARGET_TILE, describe_like, resized_profile
 from .scene import place, refuse_mixed_types
 from .undeclared import report_far_fill
-from .validity import is_unmasked
+from .validity import Validity, divide, is_unmasked
 
 CACHE_BYTES = 256 * 2**20
 """GDAL's block cache in bytes, as `rasterio.Env` takes it; the environment variable is in megabytes."""
@@ -108,17 +108,14 @@ def resize(
     if output.suffix.lower() not in (".tif", ".tiff"):
         raise OutputError(f"{output.name} must end in .tif: the output is a GeoTIFF.")
     check_outputs([output], overwrite=overwrite)
-    with (
-        rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_TIFF_INTERNAL_MASK=True),
-        unplaced(),
-    ):
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_TIFF_INTERNAL_MASK=True), unplaced():
         at_server = ask_server(str(source))
         # Overviews have no effect on reads at full resolution.
         with opened(str(source), overviews=True) as scene:
             _check_kind(scene, labels)
             bands = name_bands(scene)
-            alpha = alpha_of(bands)
-            _check_nodata(scene, alpha)
+            validity = validity_of(bands)
+            _check_nodata(scene, validity.alpha)
             shape, identity = _target_shape(scene, gsd_m, scale, size), at_server or identify(scene)
             if not labels:
                 report_far_fill(scene, image_bands(bands))
@@ -126,7 +123,7 @@ def resize(
         sidecar = output.with_name(output.name + SIDECAR)
         with whole_files([output] if names is None else [sidecar, output]) as folder:
             with opened(str(source), overviews=True, identity=identity) as scene:
-                _write(scene, folder / output.name, shape, progress, labels=labels, alpha=alpha)
+                _write(scene, folder / output.name, shape, progress, labels=labels, validity=validity)
             if names is not None:
                 (folder / sidecar.name).write_bytes(names)
             for old in (output, output.resolve()):
@@ -180,7 +177,7 @@ def _target_shape(
 
 
 def _write(
-    scene: DatasetReader, partial: Path, shape: Shape, progress: Progress, *, labels: bool, alpha: int | None
+    scene: DatasetReader, partial: Path, shape: Shape, progress: Progress, *, labels: bool, validity: Validity
 ) -> None:
     resampler = Resampler(source_shape=scene.shape, target_shape=shape)
     masks = _bands_with_masks(scene)
@@ -189,7 +186,7 @@ def _write(
             describe_like(scene, written)
             blocks = list(_blocks(scene, shape))
             for done, block in enumerate(blocks, 1):
-                values, valid = _resample(scene, resampler, block, labels, alpha)
+                values, valid = _resample(scene, resampler, block, labels, validity)
                 window = Window.from_slices(*block)
                 written.write(values, window=window)
                 if masks:
@@ -229,17 +226,21 @@ def _whole_tiles(pixels: int) -> int:
 
 
 def _resample(
-    scene: DatasetReader, resampler: Resampler, block: Roi, labels: bool, alpha: int | None
+    scene: DatasetReader, resampler: Resampler, block: Roi, labels: bool, validity: Validity
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Values and validity of a block of the output, each `(bands, rows, columns)`."""
-    window = Window.from_slices(*resampler.source(block))
+    window, alpha = Window.from_slices(*resampler.source(block)), validity.alpha
     with reading(scene):
         values = scene.read(window=window)
         valid = scene.read_masks(window=window) != 0
     if alpha is None:  # else GDAL may take a band that it calls alpha for the mask of the others
         valid[[is_unmasked(scene, band) for band in scene.indexes]] = True
     else:  # which GDAL takes for none unless it is the second or fourth and last, and of bytes or 16 bits
-        valid &= values[alpha - 1] > 0
+        opacity = values[alpha - 1]
+        valid &= opacity > 0
+        if validity.premultiplied:  # the alpha of the copy is not declared so
+            values = divide(values, opacity)
+            values[alpha - 1] = opacity
     resampled = resampler.nearest(values, block)
     for band, nodata in enumerate(scene.nodatavals):
         if not labels and band + 1 != alpha:

@@ -8,6 +8,7 @@ import rasterio.shutil
 from geoseg.rasters.bands import name_bands, validity_of
 from geoseg.rasters.open import opened
 from geoseg.rasters.read import read_pixels
+from geoseg.rasters.resize import resize
 
 WHOLE = slice(0, 150), slice(0, 200)
 
@@ -81,3 +82,10 @@ def test_a_sample_is_of_the_same_colours(write_rgba, image):
     expected, known = read(path)
     np.testing.assert_array_equal(valid, known)
     np.testing.assert_array_equal(np.where(valid, found, 0), expected)
+
+
+def test_resized(write_rgba, image, tmp_path):
+    """A copy of another resolution holds plain colours: its own alpha does not say that they are multiplied."""
+    resized = resize(write_rgba(image, declared="premultiplied", multiplied=True), tmp_path / "out.tif", scale=1)
+    found, _ = read(resized)
+    assert_restored(found, image)
