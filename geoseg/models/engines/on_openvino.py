@@ -1,7 +1,7 @@
 """The engine for CPUs: OpenVINO on the bundle's network, without Keras."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -12,15 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import UsageError
-from geoseg.models.bundle import read_card
-from geoseg.models.graph.coarse import convolve_coarse
-from geoseg.models.graph.onnx import to_onnx
-from geoseg.models.graph.read import read_network
-from geoseg.models.int8.stored import damaged, read_form
 from geoseg.models.openvino_core import openvino_core
 
 from .engine import ORIENTATIONS, EngineOptions, Pixels, Precision, Scores, average, memory_errors, orient
 from .hardware import core_share, count_streams, free_heap
+from .openvino_graphs import read_float, read_int8
 
 if TYPE_CHECKING:
     import openvino
@@ -32,9 +28,6 @@ _FORMATS: dict[Precision, tuple[str, str]] = {
     "int8": ("f32", "INT8"),  # of the layers that are not quantised
 }
 """OpenVINO's names of number formats: as a hint, and as a capability of a device."""
-
-_Source = tuple[Callable[[int], "openvino.Model"], int, int]
-"""A function that returns the graph for tiles of a side, and the numbers of bands and classes."""
 
 
 class OpenVINOEngine:
@@ -48,8 +41,9 @@ class OpenVINOEngine:
     def __init__(self, bundle: Path, options: EngineOptions | None = None) -> None:
         options = options or EngineOptions()
         self._core = openvino_core()
-        read = _read_int8 if options.precision == "int8" else _read_float
-        self._graph, self._bands, self.classes = read(self._core, bundle)
+        read = read_int8 if options.precision == "int8" else read_float
+        self._graph = read(self._core, bundle)
+        self.classes = self._graph.classes
         self._settings: dict[str, Any] = {
             # Always set: by default OpenVINO takes bfloat16 or float16 on processors that have it.
             "INFERENCE_PRECISION_HINT": _hint(self._core, options.precision),
@@ -156,8 +150,8 @@ class OpenVINOEngine:
         from openvino import Layout
         from openvino.preprocess import PrePostProcessor
 
-        model = self._graph(side)
-        model.reshape({"pixels": [1, self._bands, side, side]})
+        model = self._graph.of_tiles(side)
+        model.reshape({"pixels": [1, self._graph.bands, side, side]})
         channels_last = PrePostProcessor(model)
         pixels = channels_last.input()
         pixels.model().set_layout(Layout("NCHW"))
@@ -198,7 +192,7 @@ def check(bundle: Path, precision: Precision) -> None:
     """Raise the engine's error for a precision that this CPU or the bundle does not have."""
     core = openvino_core()
     if precision == "int8":
-        _read_int8(core, bundle)
+        read_int8(core, bundle)
     _hint(core, precision)
 
 
@@ -212,30 +206,6 @@ def find_precisions(core: "openvino.Core") -> tuple[Precision, ...]:
     """Return the precisions in which this CPU computes; int8 needs a bundle with an 8-bit form, too."""
     present = capabilities(core)
     return tuple(name for name, (_, capability) in _FORMATS.items() if capability in present)
-
-
-def _read_float(core: "openvino.Core", bundle: Path) -> _Source:
-    network = convolve_coarse(read_network(bundle))  # a quarter of the time; ONNX Runtime gains nothing
-
-    def graph(side: int) -> "openvino.Model":
-        return core.read_model(to_onnx(network, side).SerializeToString())
-
-    return graph, network.input_shape[-1], network.classes
-
-
-def _read_int8(core: "openvino.Core", bundle: Path) -> _Source:
-    """Read the 8-bit form, which is the same for any size of tiles; raises BundleError if it does not fit the card."""
-    form, card = read_form(bundle), read_card(bundle)
-    bands, classes = len(card.bands), len(card.legend)
-    try:
-        model = core.read_model(form.graph, form.weights)
-        model.reshape({"pixels": [1, bands, card.tile, card.tile]})
-        found = tuple(model.output("probabilities").shape)
-    except RuntimeError as error:
-        raise damaged(bundle, error) from error
-    if found != (1, classes, card.tile, card.tile):
-        raise damaged(bundle, ValueError(f"its output has shape {found}"))
-    return lambda _side: model.clone(), bands, classes
 
 
 def _hint(core: "openvino.Core", precision: Precision) -> str:
