@@ -32,6 +32,8 @@ from .settings import Bounds
 
 _MAX_ADDED = 2_000_000
 """Most points to add to rings before they are projected."""
+_PIXELS = 2**22
+"""Pixels to look at a time."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +50,14 @@ class Aoi:
         """Checksum of the area."""
         arrays = self.rings.points, self.rings.start, self.rings.polygon
         return sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether a pixel's centre is inside the area."""
+        rows, cols = self.roi
+        step = max(1, _PIXELS // (cols.stop - cols.start))
+        strips = (slice(top, min(top + step, rows.stop)) for top in range(rows.start, rows.stop, step))
+        return any(not self.outside(strip, cols).all() for strip in strips)
 
     def outside(self, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
         """Pixels `(rows, columns)` of a region whose centre is outside the area."""

@@ -96,6 +96,8 @@ def _read_aoi(scene: Scene, grid: Grid, settings: Settings) -> "Aoi | None":
             f"the area of interest is outside {scene.source}, which reaches from longitude {west:.4f} to {east:.4f} "
             f"and from latitude {south:.4f} to {north:.4f}; bounds are west,south,east,north."
         )
+    if not aoi.has_pixels:
+        raise MismatchError("the area of interest contains no pixel centre of the grid; choose a larger one.")
     return aoi
 
 

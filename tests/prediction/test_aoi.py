@@ -56,6 +56,23 @@ def centres_in(*geometries):
     return np.any([shapely.contains_xy(each, columns, rows) for each in geometries], axis=0)
 
 
+def test_an_area_between_pixel_centres(read, monkeypatch):
+    """An area may overlap the grid and contain no pixel, whatever its extent and however it is searched."""
+    monkeypatch.setattr(geoseg.prediction.aoi, "_PIXELS", 100)
+    assert read(*SQUARES).has_pixels
+    assert not read(shapely.box(10.1, 10.1, 10.4, 10.4)).has_pixels
+    assert not read(shapely.box(10, 10.1, 70, 10.4)).has_pixels
+    assert not read(shapely.box(10.1, 5, 10.4, 50)).has_pixels
+
+
+def test_a_prediction_between_pixel_centres(write_scene, write_bundle, noise, echo, tmp_path):
+    """Such an area is named for what it is before the network runs, not taken for one without data."""
+    area, scene = tmp_path / "area.gpkg", write_scene(noise(20, 20))
+    geopandas.GeoSeries([on_ground(shapely.box(3.1, 3.1, 3.4, 3.4))], crs="EPSG:32633").to_file(area)
+    with pytest.raises(MismatchError, match="contains no pixel centre of the grid; choose a larger"):
+        geoseg.predict(scene, model=write_bundle(), folder=tmp_path / "out", load=echo, aoi=area)
+
+
 points = st.tuples(st.integers(-100, 190), st.integers(-100, 190))
 """Corners that are far from the grid or within, and never on the same height as the centre of a pixel."""
 
