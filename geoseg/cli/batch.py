@@ -15,6 +15,7 @@ from .group import sentence
 from .grouped import GroupedCommand
 from .interrupts import between_pieces
 from .progress import wanted_progress
+from .values import FOLDER
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", shell_complete=complete_files)
 @options.model
 @click.option(
-    "-o", "--output", "folder", type=options.FOLDER, required=True, metavar="DIR",
+    "-o", "--output", "folder", type=FOLDER, required=True, metavar="DIR",
     help="Folder for the results and the manifest.",
 )  # fmt: skip
 @click.option(

@@ -15,6 +15,7 @@ from .completion import complete_models
 from .group import RecordingGroup
 from .grouped import SCORES, GroupedCommand, option
 from .tables import show
+from .values import FOLDER
 
 if TYPE_CHECKING:
     from geoseg.evaluation import Evaluation
@@ -53,7 +54,7 @@ _CRITERIA = (
 def _write_options(output: str) -> tuple[Callable[[_Command], _Command], ...]:
     """Return the options for output; `output` is the help of `--output`."""
     return (
-        click.option("-o", "--output", "folder", type=options.FOLDER, metavar="DIR", help=output),
+        click.option("-o", "--output", "folder", type=FOLDER, metavar="DIR", help=output),
         click.option("--overwrite", is_flag=True, help="Replace an existing evaluation."),
         options.as_json,
     )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from . import options
 from .completion import complete_added, complete_files
+from .values import parse_size
 
 
 @click.command("add")
@@ -16,7 +16,7 @@ from .completion import complete_added, complete_files
 )  # fmt: skip
 @click.option("--sha256", metavar="HEX", help="Expected checksum of a bundle; a registry lists those of its models.")
 @click.option(
-    "--max-size", type=options.parse_size, default="1GB", show_default=True, metavar="SIZE",
+    "--max-size", type=parse_size, default="1GB", show_default=True, metavar="SIZE",
     help="Largest file to download.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace models of the same names.")

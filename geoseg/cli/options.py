@@ -1,10 +1,8 @@
 """Options shared by commands."""
 
-import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import click
 
@@ -12,70 +10,10 @@ from geoseg.vectors.targets import VECTOR_ENDINGS
 
 from .completion import complete_engines, complete_files, complete_models
 from .grouped import RESULTS, SCENE, SCORES, SPEED, TILES, option
+from .values import parse_area, parse_bands, parse_nodata, parse_size
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-
-def parse_size(text: str | int) -> int:
-    """Parse `2GB`, `800M` or `2GiB` with Dask; pydantic would read `1,5GB` as one byte."""
-    if isinstance(text, int):  # the default
-        return text
-    from dask.utils import parse_bytes  # a fifth of a second
-
-    try:
-        size = int(parse_bytes(text))
-    except OverflowError:  # too large for a float, and for any machine
-        size = sys.maxsize
-    except ValueError:
-        size = -1
-    if size < 0:
-        raise click.BadParameter(f"{text!r} is not a size such as 2GB or 800MB.")
-    return size
-
-
-def _parse_nodata(text: str | tuple[float, ...]) -> tuple[float, ...]:
-    if isinstance(text, tuple):  # the default
-        return text
-    try:
-        return tuple(float(value) for value in text.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not a number, or numbers such as 0,0,0.") from None
-
-
-def _parse_bands(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
-        raise click.BadParameter(f"{text!r} is not a list of band numbers such as 1,2,3.")
-    return tuple(int(number) for number in text.split(","))
-
-
-def _parse_area(text: str) -> Path | tuple[float, ...]:
-    try:
-        bounds = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        return Path(text)
-    if len(bounds) != 4:
-        raise click.BadParameter(f"{text!r} is neither a file nor W,S,E,N in degrees.")
-    return bounds
-
-
-class _Folder(click.Path):
-    """A folder for results, which need not exist."""
-
-    _FILES = (
-        *(".tif", ".tiff", ".vrt", ".png", ".jpg", ".jp2", ".geojson", ".json", ".gpkg", ".fgb", ".parquet", ".shp"),
-        *(".keras", ".html", ".md", ".csv", ".zip"),
-    )
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
-        """Return the path; fail if it does not exist and is named like a file, such as map.tif."""
-        path = cast(Path, super().convert(value, param, ctx))
-        if path.suffix.lower() in self._FILES and not path.exists():
-            text = f"{path} looks like a file, and results go to a folder: name one, such as {path.stem}."
-            self.fail(text, param, ctx)
-        return path
-
-
-FOLDER = _Folder(path_type=Path)
 model = click.option(
     "-m",
     "--model",
@@ -90,10 +28,10 @@ overwrite_file = click.option("--overwrite", is_flag=True, help="Replace an exis
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
 _bands = option(
-    SCENE, "--bands", type=_parse_bands, metavar="1,2,3", help="Bands of the scene to use, in the model's order."
+    SCENE, "--bands", type=parse_bands, metavar="1,2,3", help="Bands of the scene to use, in the model's order."
 )
 _nodata = option(
-    SCENE, "--nodata", type=_parse_nodata, default=(), metavar="V|V,V,V",
+    SCENE, "--nodata", type=parse_nodata, default=(), metavar="V|V,V,V",
     help="Nodata value that the scene does not declare: one for all bands, or one per band of the model.",
 )  # fmt: skip
 _stretch = option(
@@ -139,7 +77,7 @@ gsd = option(
     help="Ground sample distance of the prediction, in metres.  [default: the model's]",
 )  # fmt: skip
 aoi = option(
-    SCENE, "--aoi", type=_parse_area, metavar="FILE|W,S,E,N", shell_complete=complete_files,
+    SCENE, "--aoi", type=parse_area, metavar="FILE|W,S,E,N", shell_complete=complete_files,
     help="Area of interest: a file of polygons, or bounds in degrees.",
 )  # fmt: skip
 _FORMATS = click.Choice([*VECTOR_ENDINGS])

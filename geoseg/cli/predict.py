@@ -19,6 +19,7 @@ from .grouped import SPEED, GroupedCommand, option
 from .interrupts import between_pieces, stopping_between_pieces
 from .progress import wanted_progress
 from .tables import describe_network
+from .values import FOLDER
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @click.argument("scenes", nargs=-1, required=True, metavar="SCENE...", shell_complete=complete_files)
 @options.model
 @click.option(
-    "-o", "--output", "folder", type=options.FOLDER, default=".", metavar="DIR",
+    "-o", "--output", "folder", type=FOLDER, default=".", metavar="DIR",
     help="Folder for the results.  [default: the current one]",
 )  # fmt: skip
 @options.prediction

@@ -7,15 +7,15 @@ import click
 
 from geoseg.sentences import counted
 
-from . import options
 from .completion import complete_files
+from .values import FOLDER
 
 
 @click.command("tile")
 @click.argument("source", metavar="IMAGES|RECIPE.toml", type=click.Path(path_type=Path))
 @click.argument("labels", required=False, metavar="[LABELS]", shell_complete=complete_files)
 @click.option(
-    "-o", "--output", "folder", type=options.FOLDER, required=True, metavar="DIR",
+    "-o", "--output", "folder", type=FOLDER, required=True, metavar="DIR",
     help="Folder for the chips; must be new or empty.",
 )  # fmt: skip
 @click.option(

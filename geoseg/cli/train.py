@@ -12,6 +12,7 @@ from geoseg.models.texts import escaped
 from . import options
 from .interrupts import advise
 from .progress import wanted_progress
+from .values import FOLDER
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +32,7 @@ _RESUMING = "--resume continues the run"
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe value, as in schedule.epochs=20."
 )
 @click.option(
-    "-o", "--output", "folder", type=options.FOLDER, metavar="DIR",
+    "-o", "--output", "folder", type=FOLDER, metavar="DIR",
     help="Run folder.  [default: runs/<name>]",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Resume the run in the folder after its last complete epoch.")

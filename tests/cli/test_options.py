@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from geoseg.cli import main
 from geoseg.cli.grouped import GroupedCommand
-from geoseg.cli.options import parse_size
+from geoseg.cli.values import parse_size
 
 
 @pytest.mark.parametrize(
