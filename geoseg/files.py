@@ -17,6 +17,7 @@ from typing import IO, Any
 from .errors import DataError, OutputError
 from .locks import lock_file
 from .work_folders import WORK, work_folder
+from .write_errors import in_plain_words
 
 _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tflite", ".keras", ".h5"}
 """Endings of formats that need random access."""
@@ -27,9 +28,6 @@ _LONGER = {".gpkg": "-journal", ".fgb": "_temp", ".tif": ".aux.xml", ".tiff": ".
 """The longest that SQLite and GDAL add to the name of a file, while they write it or for its sidecar."""
 _SQLITE = 411
 """Most bytes of the path of a GeoPackage: SQLite opens 511, of which work folder and journal take some."""
-
-_ROOM = 2**20
-"""Bytes that libraries write at a time, or more: a disk that a piece did not fit on has fewer left."""
 
 LONGEST_NAME = 200
 """Bytes of a name that becomes a file name, which leaves room for endings."""
@@ -211,32 +209,9 @@ def discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def refused(path: Path, error: Exception, said: str, *, room: int = 0) -> OSError:
-    """Return the OSError of a library's `error` in writing `path`, about which the library `said` this much.
-
-    Few libraries pass on the reason of the operating system, which is asked for it: is there room beside `path`, for
-    `room` bytes if the library may have removed what it had written?
-    """
-    if isinstance(error, OSError) and error.errno:
-        return _in_plain_words(error)
-    try:
-        with tempfile.TemporaryFile(dir=path.parent) as beside:
-            beside.write(bytes(max(room, _ROOM)))
-            beside.flush()
-            os.fsync(beside.fileno())  # network disks may refuse only now
-    except OSError as reason:
-        return _in_plain_words(reason)
-    return OSError(errno.EIO, f"{said}; is the disk full?")
-
-
-def _in_plain_words(error: OSError) -> OSError:
-    """Return an error of the operating system without what Arrow adds to its words."""
-    return OSError(error.errno, os.strerror(error.errno or 0))
-
-
 def _unwritten(path: Path, error: OSError, advice: str = "") -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        error = _in_plain_words(error)
+        error = in_plain_words(error)
         if not advice and not _is_stream(path):
             advice = "; make room there"
     return OutputError(f"{path} cannot be written ({error.strerror or error}){advice}.")

@@ -10,7 +10,8 @@ import rasterio
 from rasterio._err import CPLE_BaseError  # GDAL's own errors, some of which rasterio passes on unconverted
 from rasterio.errors import RasterioError
 
-from geoseg.files import discard, refused
+from geoseg.files import discard
+from geoseg.write_errors import refused
 
 from .open import cause
 

@@ -13,8 +13,8 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
-from geoseg.files import refused
 from geoseg.messages import warn
+from geoseg.write_errors import refused
 
 from .gdal_path import as_is
 from .layers import GEOMETRY, Layer

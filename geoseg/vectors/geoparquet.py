@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
-from geoseg.files import refused
+from geoseg.write_errors import refused
 
 from .layers import GEOMETRY, Layer
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.files import refused
 from geoseg.models.archive import reason
 from geoseg.models.bundle import MEMBER, PHYSICAL, Card
 from geoseg.models.openvino_core import openvino_core
 from geoseg.models.telemetry import start_onnx_runtime
 from geoseg.work_folders import temporary_folder
+from geoseg.write_errors import refused
 
 if TYPE_CHECKING:
     import keras
