@@ -70,28 +70,8 @@ def plan_settlement(
     hall_eaves = rng.uniform(5.0, 11.0, len(halls))
     if style.storeys[1] > 4:
         hall_eaves += rng.uniform(0.0, 12.0, len(halls))
-    number = np.arange(count)
-    flat = np.flatnonzero(roof == FLAT)
-    tops = concatenate([halls, house[flat]])
-    top_m = np.concatenate([hall_eaves, eaves[flat]])
-    clutter_on, clutter = _roof_clutter(rng, tops)
-    buildings = Buildings(
-        footprint=concatenate([house, wing, shed, halls, clutter]),
-        eaves_m=np.concatenate(
-            [
-                eaves,
-                eaves * 0.9,
-                np.full(len(shed), 2.3),
-                hall_eaves,
-                top_m[clutter_on] + rng.uniform(0.8, 2.0, len(clutter)),
-            ]
-        ),
-        roof=np.concatenate(
-            [roof, roof, rng.choice([FLAT, GABLE], len(shed)), np.full(len(halls) + len(clutter), FLAT)]
-        ),
-        house=np.concatenate(
-            [number, number, count + np.arange(len(shed)), count + len(shed) + np.arange(len(halls) + len(clutter))]
-        ),
+    buildings = _assemble(
+        rng, roof, house=house, wing=wing, shed=shed, halls=halls, eaves_m=eaves, hall_eaves_m=hall_eaves
     )
     pooled = rng.random(count) < draw(rng, style.pools)
     drives, drive_cars = _drives(rng, plots, house, street_side)
@@ -101,6 +81,44 @@ def plan_settlement(
         drives=drives,
         pools=_pools(rng, plots[pooled], street_side[pooled], house, blocked),
         parked=concatenate([parked, drive_cars]),
+    )
+
+
+def _assemble(
+    rng: np.random.Generator,
+    roof: npt.NDArray[np.int64],
+    *,
+    house: Boxes,
+    wing: Boxes,
+    shed: Boxes,
+    halls: Boxes,
+    eaves_m: Floats,
+    hall_eaves_m: Floats,
+) -> Buildings:
+    """Join houses and their wings, sheds, halls, and small structures on flat roofs; `roof` is that of the houses."""
+    count = len(house)
+    number = np.arange(count)
+    flat = np.flatnonzero(roof == FLAT)
+    tops = concatenate([halls, house[flat]])
+    top_m = np.concatenate([hall_eaves_m, eaves_m[flat]])
+    clutter_on, clutter = _roof_clutter(rng, tops)
+    return Buildings(
+        footprint=concatenate([house, wing, shed, halls, clutter]),
+        eaves_m=np.concatenate(
+            [
+                eaves_m,
+                eaves_m * 0.9,
+                np.full(len(shed), 2.3),
+                hall_eaves_m,
+                top_m[clutter_on] + rng.uniform(0.8, 2.0, len(clutter)),
+            ]
+        ),
+        roof=np.concatenate(
+            [roof, roof, rng.choice([FLAT, GABLE], len(shed)), np.full(len(halls) + len(clutter), FLAT)]
+        ),
+        house=np.concatenate(
+            [number, number, count + np.arange(len(shed)), count + len(shed) + np.arange(len(halls) + len(clutter))]
+        ),
     )
 
 
