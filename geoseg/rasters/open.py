@@ -23,7 +23,7 @@ from .cut_off import refuse_cut_off
 from .hdf5 import begins_as_hdf5
 from .identity import Mark, check_unchanged, identify
 from .servers import on_server, server_failure
-from .sidecars import with_sidecars, without_sidecars
+from .sidecars import refuse_unreadable_sidecars, with_sidecars, without_sidecars
 from .unread import forget_unread, refuse_unread
 
 GDAL: dict[str, Any] = {
@@ -74,6 +74,7 @@ def opened(
             check_regular(Path(source))
         except OSError as error:
             raise SceneError(f"{source} cannot be read as a raster: {error}.") from error
+        refuse_unreadable_sidecars(source)
     marks = identity
     try:
         options = {} if overviews else {"OVERVIEW_LEVEL": "NONE" if level is None else str(level)}
@@ -86,6 +87,8 @@ def opened(
                     check_bands(source, whole)
                     check_size(source, dataset.shape, max_pixels)
                     check_dataset(source, whole)
+                    for name in whole.files[1:] if whole.driver == "VRT" else ():
+                        refuse_unreadable_sidecars(name)
                 files = whole.files
                 found = identity or (identify(whole) if on_disk(source) else ())
             check_blocks(source, dataset)

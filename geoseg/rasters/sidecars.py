@@ -5,10 +5,14 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
+from pathlib import Path
 
 import rasterio
 from rasterio._env import get_gdal_config  # without rasterio's own environment, as GDAL sees it
 from rasterio.errors import RasterioError
+
+from geoseg.errors import SceneError
+from geoseg.files import check_regular
 
 from .allowed import open_allowed
 from .servers import on_server
@@ -27,6 +31,23 @@ _UNKNOWN_FORMAT = "not recognized as being in a supported file format"
 _IN_PASSING = re.compile(r"CURL error|HTTP response code: (429|5\d\d)")
 _ABSENT = re.compile(r"HTTP response code: 4\d\d|(does|may) not exist|not found|denied|forbidden", re.IGNORECASE)
 """Object stores deny access to what is not there, in their own words."""
+
+
+def refuse_unreadable_sidecars(source: str) -> None:
+    """Raise SceneError for a sidecar of a raster on disk that is a link to nothing, a pipe, or closed.
+
+    GDAL does without it, and its mask or nodata values would be lost without a word, or waits for the pipe.
+    """
+    for path in (Path(source + ending) for ending in _SIDECARS):
+        if os.path.lexists(path):
+            try:
+                check_regular(path)
+                path.open("rb").close()
+            except OSError as error:
+                raise SceneError(
+                    f"{path}, which belongs to {Path(source).name}, cannot be read ({error.strerror or error}); "
+                    "correct or remove it."
+                ) from error
 
 
 def without_sidecars(source: str) -> AbstractContextManager[object]:

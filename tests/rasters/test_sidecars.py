@@ -1,5 +1,6 @@
 """Rasters on servers are opened with few requests, and the sidecars that they have are used all the same."""
 
+import os
 from itertools import product
 
 import numpy as np
@@ -194,3 +195,34 @@ def test_sidecars_of_a_vrt_of_servers(server, write_cog, tmp_path, monkeypatch):
     with opened(str(tmp_path / "cog.vrt")) as raster:
         raster.read(1)
     assert {path for path, _ in requests(server)} == {"cog.tif"}
+
+
+@pytest.mark.parametrize("ending", [".aux.xml", ".msk", ".ovr"])
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.symlink_to("nothing"), "No such file or directory"),
+        (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
+        (lambda path: path.mkdir(), "Is a directory"),
+        (os.mkfifo, "it is a device, pipe or socket"),
+    ],
+    ids=["dangling", "loop", "folder", "pipe"],
+)
+def test_sidecars_that_cannot_be_read(write_scene, noise, tmp_path, ending, make, reason):
+    """GDAL would do without a mask or nodata values, or wait for a pipe; also behind a VRT."""
+    scene = write_scene(noise(8, 8))
+    rasterio.shutil.copy(scene, tmp_path / "scene.vrt", driver="VRT")
+    make(tmp_path / f"scene.tif{ending}")
+    sentence = rf"scene\.tif\{ending}, which belongs to scene\.tif, cannot be read \({reason}.*\); correct or remove it"
+    for source in (scene,) if "device" in reason else (scene, tmp_path / "scene.vrt"):
+        with pytest.raises(SceneError, match=sentence), opened(str(source)):
+            pass
+
+
+def test_a_link_to_a_sidecar(write_scene, noise, tmp_path):
+    """A sidecar may be a link, as those of data sets under version control are."""
+    scene = write_scene(noise(8, 8))
+    (tmp_path / "kept").write_text("".join(NODATA.format(number) for number in (1,)))
+    (tmp_path / "scene.tif.aux.xml").symlink_to("kept")
+    with opened(str(scene)) as raster:
+        assert raster.nodatavals[0] == 7
