@@ -9,6 +9,7 @@ from rasterio.env import Env, ensure_env_with_credentials
 from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.messages import warn
 
 from .dtypes import numpy_type
 from .grid import Shape
@@ -82,9 +83,14 @@ def check_size(name: str, shape: Shape, max_pixels: float | None, *, what: str =
 
 
 def check_bands(name: str, dataset: DatasetReader) -> None:
-    """Raise SceneError for a file without bands of its own, which only contains other rasters."""
+    """Raise SceneError for a file without bands of its own, which only contains other rasters.
+
+    A GeosegWarning reports images after the first, as a TIFF may have.
+    """
+    found = dataset.subdatasets
+    if dataset.count and len(found) > 1:
+        warn(f"{name} holds {len(found)} images, of which the first is read; for another, name it: {found[1]}.")
     if dataset.count == 0:
-        found = dataset.subdatasets
         which = "its subdataset" if len(found) == 1 else f"one of its {len(found)} subdatasets, such as"
         advice = f"; name {which} {found[0]}" if found else ""
         raise SceneError(f"{name} has no bands of its own{advice}.")

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from click.testing import CliRunner
+from standins import warned
 
 import geoseg
 from geoseg.cli import main
@@ -159,3 +161,16 @@ def test_drivers():
     assert not set(DRIVERS) & set(surprising)
     with rasterio.Env() as env:
         assert set(surprising) & set(env.drivers())
+
+
+def test_images_after_the_first(write_scene, noise, tmp_path):
+    """GDAL reads the first of several images in a TIFF: the others are not left out without a word."""
+    scene, other = write_scene(noise(8, 8)), write_scene(noise(9, 7), "other.tif")
+    with opened(str(scene)):
+        pass
+    rasterio.shutil.copy(other, scene, driver="GTiff", append_subdataset="YES")
+    sentence = rf"scene\.tif holds 2 images, of which the first is read; for another, name it: GTIFF_DIR:2:{scene}\."
+    with warned(sentence), opened(str(scene)) as raster:
+        assert raster.shape == (8, 8)
+    with opened(f"GTIFF_DIR:2:{scene}") as raster:
+        assert raster.shape == (9, 7)
