@@ -13,7 +13,7 @@ from geoseg.tiling import Roi
 
 from .grid import Shape
 from .read import Masked, colormap_of
-from .validity import may_have
+from .validity import is_unmasked, may_have
 
 _RGB = ColorInterp.red, ColorInterp.green, ColorInterp.blue
 
@@ -108,6 +108,7 @@ def is_labelled(
         return None if shape is None else (len(bands), *shape)
 
     masks = raster.read_masks(bands, window=window, out_shape=out(bands)) > 0
+    masks[[is_unmasked(raster, band) for band in bands]] = True
     if not alpha:
         return np.asarray(masks.any(axis=0))
     opaque = raster.read(alpha, window=window, out_shape=out(alpha)) > 0

@@ -11,6 +11,7 @@ import rasterio
 from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
+from .dtypes import numpy_type
 from .thinning import thin, thin_masks
 
 Mask = npt.NDArray[np.bool_]
@@ -126,8 +127,13 @@ def has_own_mask(raster: rasterio.DatasetReader, band: int) -> bool:
 
 
 def is_unmasked(raster: rasterio.DatasetReader, band: int) -> bool:
-    """Whether nothing but an alpha band says where a band has data."""
-    flags = raster.mask_flag_enums[band - 1]
+    """Whether nothing but an alpha band says where a band has data.
+
+    GDAL's mask of integers takes a nodata value of 1.5, which none has, for 1.
+    """
+    flags, nodata = raster.mask_flag_enums[band - 1], raster.nodatavals[band - 1]
+    if MaskFlags.nodata in flags and nodata is not None:  # NODATA_VALUES of all bands are none of a band
+        return not may_have(numpy_type(raster.dtypes[band - 1]), nodata)
     return MaskFlags.all_valid in flags or MaskFlags.alpha in flags
 
 

@@ -21,6 +21,7 @@ from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of
 from geoseg.rasters.thinning import thin
 from geoseg.rasters.unread import refuse_unread
+from geoseg.rasters.validity import is_unmasked
 from geoseg.sentences import counted
 
 from .arrays import Bytes, Read
@@ -71,8 +72,7 @@ def road_raster(
         alpha = _alpha_of(dataset, number)
         units = dataset.scales[number - 1], dataset.offsets[number - 1]
         # The nodata value of a class raster is never that of roads; under a mask or alpha band, any value may occur.
-        unmasked = MaskFlags.all_valid in flags or MaskFlags.alpha in flags
-        masked = not unmasked and not (meaning.certain and MaskFlags.nodata in flags)
+        masked = not is_unmasked(dataset, number) and not (meaning.certain and MaskFlags.nodata in flags)
 
         def read(rows: slice, cols: slice) -> Bytes:
             window = Window.from_slices(rows, cols)

@@ -9,6 +9,7 @@ import geoseg
 from geoseg.errors import SceneError
 from geoseg.rasters.labels import code_bands, count_bands, hidden_value, read_codes
 from geoseg.rasters.open import opened
+from geoseg.rasters.validity import is_unmasked
 
 REGION = slice(0, 8), slice(0, 8)
 
@@ -51,6 +52,19 @@ def test_nodata_of_ids(write_ids, nodata):
         np.testing.assert_array_equal(read_codes(raster, REGION, coloured=False)[1], ids != nodata)
         found = hidden_value(raster, coloured=False)
         assert found == (None if nodata is None else (nodata, nodata))
+
+
+@pytest.mark.parametrize("nodata", ["9.5", "-0.5", "1e40"])
+def test_nodata_between_ids(write_ids, nodata):
+    """GDAL's mask of integers takes a fractional nodata value for the integer below, which has data."""
+    ids = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    path = write_ids(ids)
+    band = f'<PAMRasterBand band="1"><NoDataValue>{nodata}</NoDataValue></PAMRasterBand>'
+    path.with_name(f"{path.name}.aux.xml").write_text(f"<PAMDataset>{band}</PAMDataset>")
+    with opened(str(path)) as raster:
+        assert read_codes(raster, REGION, coloured=False)[1].all()
+        assert is_unmasked(raster, 1)
+    assert sum(total.count for total in geoseg.polygonise(path).totals.values()) == 64
 
 
 def test_what_has_no_hidden_value(write_ids):
