@@ -82,6 +82,16 @@ def check_size(name: str, shape: Shape, max_pixels: float | None, *, what: str =
         )
 
 
+def report_turned(name: str, dataset: DatasetReader) -> None:
+    """Warn of a photo that viewers turn or mirror by its EXIF orientation, which GDAL and its users do not."""
+    orientation = dataset.tags().get("EXIF_Orientation", "1")
+    if orientation in map(str, range(2, 9)):
+        warn(
+            f"{name} is read as it is stored, while photo viewers turn or mirror it (its EXIF orientation is "
+            f"{orientation}): results look turned beside it, and labels drawn in such a viewer do not fit."
+        )
+
+
 def check_bands(name: str, dataset: DatasetReader) -> None:
     """Raise SceneError for a file without bands of its own, which only contains other rasters.
 

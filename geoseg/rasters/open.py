@@ -17,7 +17,7 @@ from geoseg.files import check_regular
 from geoseg.models.backend import without_chatter
 from geoseg.sentences import unreadable
 
-from .allowed import check_bands, check_blocks, check_size, open_allowed
+from .allowed import check_bands, check_blocks, check_size, open_allowed, report_turned
 from .behind import check_before, check_dataset
 from .cut_off import refuse_cut_off
 from .hdf5 import begins_as_hdf5
@@ -85,6 +85,7 @@ def opened(
             with nullcontext(dataset) if identity or overviews else _open(source) as whole:
                 if not identity:
                     check_bands(source, whole)
+                    report_turned(source, whole)
                     check_size(source, dataset.shape, max_pixels)
                     check_dataset(source, whole)
                     for name in whole.files[1:] if whole.driver == "VRT" else ():

@@ -5,6 +5,7 @@ import pytest
 import rasterio
 import rasterio.shutil
 from click.testing import CliRunner
+from PIL import ExifTags, Image
 from standins import warned
 
 import geoseg
@@ -174,3 +175,17 @@ def test_images_after_the_first(write_scene, noise, tmp_path):
         assert raster.shape == (8, 8)
     with opened(f"GTIFF_DIR:2:{scene}") as raster:
         assert raster.shape == (9, 7)
+
+
+def test_photos_that_viewers_turn(tmp_path):
+    """An EXIF orientation, which GDAL does not apply, is reported; the usual one is not."""
+    image = Image.new("RGB", (12, 8), "red")
+    tags = image.getexif()
+    for orientation in (1, 6):
+        tags[ExifTags.Base.Orientation] = orientation
+        image.save(tmp_path / f"{orientation}.jpg", exif=tags)
+    with unplaced(), opened(str(tmp_path / "1.jpg")):
+        pass
+    sentence = r"6\.jpg is read as it is stored, while photo viewers turn or mirror it \(its EXIF orientation is 6\)"
+    with unplaced(), warned(sentence), opened(str(tmp_path / "6.jpg")) as raster:
+        assert raster.shape == (8, 12)
