@@ -15,6 +15,7 @@ import rasterio
 from geoseg.datasets.pairs import Files
 from geoseg.errors import SceneError, UsageError
 from geoseg.files import whole
+from geoseg.messages import report_once, warn
 from geoseg.models.bundle import INT8, name_copy, read_card
 from geoseg.models.engines.engine import Engine
 from geoseg.models.engines.on_keras import KerasEngine
@@ -28,7 +29,7 @@ from geoseg.prediction.planning import plan
 from geoseg.prediction.pooling import pool_stretch
 from geoseg.prediction.sample_tiles import deal_tiles, read_tiles, spread_tiles
 from geoseg.prediction.settings import ImageryOptions, Settings
-from geoseg.rasters.georeference import placed, report_once, warn
+from geoseg.rasters.georeference import placed
 from geoseg.rasters.open import GDAL, opened, unplaced
 from geoseg.rasters.overlay import overlay_grid
 from geoseg.rasters.scene import open_scene

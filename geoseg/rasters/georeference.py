@@ -10,7 +10,7 @@ import rasterio.shutil
 from affine import Affine
 
 from geoseg.errors import UsageError
-from geoseg.messages import known_as, report_once, warn
+from geoseg.messages import known_as
 from geoseg.work_folders import temporary_folder
 
 from .behind import trusting
@@ -18,8 +18,6 @@ from .geotiff import naming_errors
 from .open import on_disk, opened, unplaced
 from .scene import is_placed, rpcs_of
 from .source_names import stem
-
-__all__ = ["lacks_georeference", "placed", "report_once", "warn"]
 
 _CRS = "EPSG:32631"
 _ORIGIN = (500_000.0, 5_000_000.0)

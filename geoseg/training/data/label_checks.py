@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import DataError, UsageError
+from geoseg.messages import warn
 from geoseg.models.legend import NODATA, Legend
 from geoseg.rasters.class_names import Contradiction, contradictions, describe_contradiction
-from geoseg.rasters.georeference import warn
 from geoseg.rasters.labels import nodata_hides
 from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.resolve import Run

@@ -14,9 +14,9 @@ from pyproj import CRS
 from geoseg.datasets.listing import VECTORS
 from geoseg.datasets.pairs import Files
 from geoseg.errors import DataError, SceneError
+from geoseg.messages import warn
 from geoseg.rasters.class_names import class_names_of
 from geoseg.rasters.datum import warn_of_shift
-from geoseg.rasters.georeference import warn
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, place_in, turn_of, turn_to
 from geoseg.rasters.identity import Mark, identify
 from geoseg.rasters.labels import Hidden, hidden_value

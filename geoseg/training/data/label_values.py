@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from geoseg.datasets.codings import CODINGS, Coding, describe_near, translate
 from geoseg.errors import UsageError
+from geoseg.messages import warn
 from geoseg.models.legend import NODATA, Legend
-from geoseg.rasters.georeference import warn
 from geoseg.training.recipe.label_sets import IGNORE, OTHERS, LabelSets
 from geoseg.training.recipe.recipe import DataSet
 
