@@ -64,8 +64,9 @@ def main() -> None:
         shutil.copytree(options.run, folder.path, ignore=shutil.ignore_patterns("backup"))
         write_history(folder.history, read_history(folder.history)[-1:])
         network.save_weights(folder.best)
-        finish(run, data, folder)
+        _, calibration = finish(run, data, folder)
         shutil.copy(folder.bundle(run.card.name), options.output)
+    print(calibration)
 
 
 if __name__ == "__main__":
