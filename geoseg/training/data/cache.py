@@ -6,14 +6,17 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.models.engines.hardware import available_memory
 from geoseg.prediction.holes import fill_holes
 from geoseg.tiling import Roi, reflect
 
 from .pairs import Pair
 from .read_pairs import Labelled, Region, intersect, read_pair, shift
 
-CACHE_BYTES = 2**30
-"""Limit on decoded pixels and labels: about 270 Mpx of 8-bit red, green and blue."""
+LEAST_BYTES = 2**30
+"""Decoded pixels and labels to keep on any machine: about 270 Mpx of 8-bit red, green and blue."""
+MEMORY_SHARE = 1 / 4
+"""Share of the available memory to keep where that is more."""
 
 Part = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8], npt.NDArray[np.bool_] | None]
 """Pixels, label values and validity mask of a chunk; None if all pixels are valid."""
@@ -22,9 +25,10 @@ Part = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8], npt.NDArray[np.bool
 class Cache:
     """Least-recently-used cache of image chunks; thread-safe."""
 
-    def __init__(self, *, as_float: bool, limit: int = CACHE_BYTES) -> None:
+    def __init__(self, *, as_float: bool, limit: int | None = None) -> None:
+        """Keep at most `limit` bytes, by default as many as suit the machine."""
         self._as_float = as_float
-        self._limit = limit
+        self._limit = max(LEAST_BYTES, int(available_memory() * MEMORY_SHARE)) if limit is None else limit
         self._parts: OrderedDict[tuple[object, ...], Part] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()

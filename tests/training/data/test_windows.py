@@ -63,6 +63,16 @@ def test_windows_are_cut_from_the_image(town, coordinates, windows):
         np.testing.assert_array_equal(labels, town[top : top + 32, left : left + 32])
 
 
+def test_the_cache_takes_a_quarter_of_the_memory(town, windows, monkeypatch):
+    """Images are read once where there is memory for them; on a small machine, as many as always are kept."""
+    part = 100 * 90 * 4
+    monkeypatch.setattr("geoseg.training.data.cache.LEAST_BYTES", part)
+    for available, kept in ((0, 1), (16 * part, 4)):
+        monkeypatch.setattr("geoseg.training.data.cache.available_memory", lambda available=available: available)
+        _, cache = windows(40, limit=None)
+        assert (kept - 1) * part < cache.bytes <= kept * part
+
+
 @pytest.mark.parametrize("balanced", [False, True])
 def test_windows_depend_on_the_seed_alone(town, windows, balanced):
     """The same seed draws the same windows with any cache; another seed draws others."""
