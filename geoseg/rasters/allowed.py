@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable, Collection
 
+from rasterio._err import CPLE_BaseError
 from rasterio._path import _parse_path  # of names that begin with a scheme: `rasterio.open` takes no list of drivers
 from rasterio.enums import Interleaving
 from rasterio.env import Env, ensure_env_with_credentials
+from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneError, UsageError
@@ -95,9 +97,14 @@ def report_turned(name: str, dataset: DatasetReader) -> None:
 def check_bands(name: str, dataset: DatasetReader) -> None:
     """Raise SceneError for a file without bands of its own, which only contains other rasters.
 
-    A GeosegWarning reports images after the first, as a TIFF may have.
+    A GeosegWarning reports images after the first, as a TIFF may have; RasterioIOError that they cannot be listed, as
+    where a file is cut off.
     """
     found = dataset.subdatasets
+    try:
+        _ = dataset.colorinterp  # raises an error of the line above, which rasterio leaves pending
+    except CPLE_BaseError as error:
+        raise RasterioIOError(str(error)) from error
     if dataset.count and len(found) > 1:
         warn(f"{name} holds {len(found)} images, of which the first is read; for another, name it: {found[1]}.")
     if dataset.count == 0:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+import tifffile
 from rasterio.errors import RasterioError
 
 from geoseg.errors import SceneError
@@ -264,3 +265,26 @@ def test_raw_pixels_elsewhere(raw, server, tmp_path):
                     read(source)
         with pytest.raises(SceneError, match=r"the length of that file is unknown; copy it to this machine"):
             read(f"/vsitar/{tmp_path}/all.tar/{stem}.img")
+
+
+def test_masks_at_the_end_of_a_file(tmp_path):
+    """A GeoTIFF whose pixels are complete and whose mask is cut off is refused: GDAL takes all pixels for valid."""
+    path = tmp_path / "scene.tif"
+    profile = {"driver": "GTiff", "count": 1, "height": 90, "width": 80, "dtype": "uint8", "crs": "EPSG:32633"}
+    place = rasterio.Affine(1, 0, 500_000, 0, -1, 5_400_000)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", transform=place, **profile) as file:
+        file.write(np.full((1, 90, 80), 7, np.uint8))
+        file.write_mask(np.arange(90 * 80).reshape(90, 80) % 3 > 0)
+    with tifffile.TiffFile(path) as file:
+        directory = file.pages[1].offset
+    with opened(str(path)) as raster:
+        assert not raster.read_masks(1).all()
+    path.write_bytes(path.read_bytes()[:directory])
+    with rasterio.open(path) as raster:
+        assert raster.read_masks(1).all()
+        assert raster.read(1).min() == 7
+    with (
+        pytest.raises(SceneError, match=r"scene\.tif cannot be read as a raster: .*Failed to read directory"),
+        opened(str(path)),
+    ):
+        pass
