@@ -84,6 +84,8 @@ def opened(
             # Of a dataset without overviews, GDAL lists the first file only.
             with nullcontext(dataset) if identity or overviews else _open(source) as whole:
                 if not identity:
+                    with usable_crs(source):  # its error is pending, and would be raised as one of the lines below
+                        _ = whole.crs, whole.colorinterp
                     check_bands(source, whole)
                     report_turned(source, whole)
                     check_size(source, dataset.shape, max_pixels)
