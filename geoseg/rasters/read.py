@@ -82,7 +82,7 @@ def _without_data(roi: Roi, bands: int, dtype: str) -> Masked:
 
 def _read_all(dataset: rasterio.DatasetReader, bands: tuple[int, ...], validity: Validity, roi: Roi) -> Masked:
     window = Window.from_slices(*roi)
-    values, valid = validity.read_values(dataset, bands, window)
+    values, valid = validity.read(dataset, bands, window)
     if valid.all():
         return np.moveaxis(values, 0, -1), valid
     return np.where(valid[..., None], np.moveaxis(values, 0, -1), 0).astype(values.dtype, copy=False), valid

@@ -96,7 +96,8 @@ def _has_data(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: V
     """Whether the first pixel of a block is valid; if the file lacks the block, this holds for all its pixels."""
     height, width = dataset.block_shapes[bands[0] - 1]
     window = Window(col * width, row * height, 1, 1)
-    return bool(validity.read(dataset, bands, window, dataset.read(bands, window=window)).any())
+    _, valid = validity.read(dataset, bands, window)
+    return bool(valid.any())
 
 
 def has_mask(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity) -> bool:

@@ -1,8 +1,9 @@
 """Which pixels of a raster have data: alpha, masks, nodata values, and values that the caller says hold none."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,41 +36,38 @@ class Validity:
         """`nodata` as JSON holds it: a value that is not finite, and never valid anyway, as a text."""
         return [value if math.isfinite(value) else str(value) for value in self.nodata]
 
-    def read_values(
+    def read(
         self, raster: rasterio.DatasetReader, bands: Sequence[int], window: Window
     ) -> tuple[npt.NDArray[Any], Mask]:
-        """Read the values `(bands, rows, columns)` of a window and their validity."""
-        values = raster.read(bands, window=window)
-        valid = self.read(raster, bands, window, values)
-        if self.alpha is None or not self.premultiplied:
-            return values, valid
-        return divide(values, raster.read(self.alpha, window=window)), valid
-
-    def read(
-        self, raster: rasterio.DatasetReader, bands: Sequence[int], window: Window, values: npt.NDArray[Any]
-    ) -> Mask:
-        """Read the validity `(rows, columns)` of a window whose values are, as stored, `(bands, rows, columns)`."""
-        if self.alpha is not None:
-            valid = np.asarray(raster.read(self.alpha, window=window) > 0)
-        elif all(is_unmasked(raster, band) for band in bands):
-            valid = np.ones(values.shape[1:], bool)
-        else:
-            valid = _combine(raster, bands, raster.read_masks(bands, window=window) > 0)
-        return self._restrict(values, valid, self._unapplied(raster, bands))
+        """Read the values `(bands, rows, columns)` of a window, and their validity `(rows, columns)`."""
+        return self._read(
+            raster,
+            bands,
+            lambda numbers: raster.read(numbers, window=window),
+            lambda: raster.read_masks(bands, window=window) > 0,
+        )
 
     def sample(self, raster: rasterio.DatasetReader, bands: Sequence[int]) -> tuple[npt.NDArray[Any], Mask]:
         """Read evenly spaced values `(bands, rows, columns)` of the whole raster, and their validity."""
-        values = thin(raster, bands)
-        if self.alpha is not None:
-            valid = thin(raster, [self.alpha])[0] > 0
+        return self._read(raster, bands, partial(thin, raster), lambda: thin_masks(raster, bands))
+
+    def _read(
+        self,
+        raster: rasterio.DatasetReader,
+        bands: Sequence[int],
+        read: Callable[[Sequence[int]], npt.NDArray[Any]],
+        read_masks: Callable[[], Mask],
+    ) -> tuple[npt.NDArray[Any], Mask]:
+        values = read(bands)
+        opacity = None if self.alpha is None else read([self.alpha])[0]
+        if opacity is not None:
+            valid = np.asarray(opacity > 0)
         elif all(is_unmasked(raster, band) for band in bands):
             valid = np.ones(values.shape[1:], bool)
         else:
-            valid = _combine(raster, bands, thin_masks(raster, bands))
+            valid = _combine(raster, bands, read_masks())
         valid = self._restrict(values, valid, self._unapplied(raster, bands))
-        if self.alpha is None or not self.premultiplied:
-            return values, valid
-        return divide(values, thin(raster, [self.alpha])[0]), valid
+        return (divide(values, opacity) if opacity is not None and self.premultiplied else values), valid
 
     def _restrict(self, values: npt.NDArray[Any], valid: Mask, unapplied: Sequence[float | None]) -> Mask:
         """Take values that are not finite, those of `nodata`, and those that GDAL did not apply, from a mask."""
