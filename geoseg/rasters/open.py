@@ -74,18 +74,20 @@ def opened(
             check_regular(Path(source))
         except OSError as error:
             raise SceneError(f"{source} cannot be read as a raster: {error}.") from error
-        refuse_unreadable_sidecars(source)
+        if not identity:
+            refuse_unreadable_sidecars(source)
     marks = identity
     try:
         options = {} if overviews else {"OVERVIEW_LEVEL": "NONE" if level is None else str(level)}
         if not identity:
             check_before(source)
         with with_sidecars(source), _open(source, **options) as dataset:
+            with usable_crs(source):
+                # An error of PROJ in the first is raised by the second, or else by whatever asks GDAL next.
+                _ = dataset.crs, dataset.colorinterp
             # Of a dataset without overviews, GDAL lists the first file only.
             with nullcontext(dataset) if identity or overviews else _open(source) as whole:
                 if not identity:
-                    with usable_crs(source):  # its error is pending, and would be raised as one of the lines below
-                        _ = whole.crs, whole.colorinterp
                     check_bands(source, whole)
                     report_turned(source, whole)
                     check_size(source, dataset.shape, max_pixels)
@@ -95,8 +97,6 @@ def opened(
                 files = whole.files
                 found = identity or (identify(whole) if on_disk(source) else ())
             check_blocks(source, dataset)
-            with usable_crs(source):
-                _ = dataset.crs, dataset.colorinterp  # an error of PROJ in the first is raised by the second
             if on_disk(source) or not identity:
                 refuse_cut_off(source, dataset, files)
             check_unchanged(source, identity)
