@@ -1,14 +1,14 @@
 """Finish a run: score and calibrate the best weights on whole images, and write bundle and report."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
+import numpy.typing as npt
 
 from geoseg.errors import DataError
 from geoseg.evaluation.probability_samples import SampledImage
@@ -30,6 +30,9 @@ from .run.validation_samples import Sampler
 if TYPE_CHECKING:
     from .data.dataset import Data, LabelledImage
 
+Classes = npt.NDArray[np.uint8]
+"""Predicted class ids of an image, `(height, width)`."""
+
 
 def finish(run: Run, data: "Data", folder: RunFolder) -> tuple[Path, str]:
     """Score and calibrate the best weights, write bundle and report.
@@ -44,8 +47,10 @@ def finish(run: Run, data: "Data", folder: RunFolder) -> tuple[Path, str]:
         network.set_weights([rounded(np.asarray(weight), run.mantissa_bits) for weight in network.get_weights()])
     images = data.validation_images()
     sampler = Sampler(images, run.card, run.labels)
-    scores = _score(run, network, images, sampler, folder) if images else {}
-    calibrating = _sample(run, network, data.calibration_images())
+    card = run.card
+    predict = partial(map_classes, KerasEngine(network), tile=card.tile, overlap=card.overlap, window=card.window)
+    scores = _score(run, partial(predict, sampler=sampler), images, sampler, folder) if images else {}
+    calibrating = _sample(run, predict, data.calibration_images())
     provenance = {**run.card.provenance, "epochs": epochs, "metrics": _metrics(scores) if scores else {}}
     bundle = folder.bundle(run.card.name)
     try:
@@ -71,26 +76,27 @@ def finish(run: Run, data: "Data", folder: RunFolder) -> tuple[Path, str]:
     return write_report(folder.path), calibration["sentence"]
 
 
-def _sample(run: Run, network: keras.Model, images: "Sequence[LabelledImage]") -> list[SampledImage]:
+def _sample(run: Run, predict: Callable[..., Classes], images: "Sequence[LabelledImage]") -> list[SampledImage]:
     """Predict images to fit the temperature on, and sample their probabilities and labels."""
-    engine, card = KerasEngine(network), run.card
-    sampler = Sampler(images, card, run.labels)
+    sampler = Sampler(images, run.card, run.labels)
     for image in images:
-        map_classes(engine, image, tile=card.tile, overlap=card.overlap, window=card.window, sampler=sampler)
+        predict(image, sampler=sampler)
         sampler.add_labels(image, read_labels(image))
     return sampler.images
 
 
 def _score(
-    run: Run, network: keras.Model, images: "Sequence[LabelledImage]", sampler: Sampler, folder: RunFolder
+    run: Run,
+    classify: Callable[["LabelledImage"], Classes],
+    images: "Sequence[LabelledImage]",
+    sampler: Sampler,
+    folder: RunFolder,
 ) -> dict[str, Any]:
-    """Score the network, write pictures of tiles, and return the content of `validation.json`."""
-    engine, card = KerasEngine(network), run.card
-    extremes = Extremes(run.labels, tile=card.tile)
-    classify = partial(map_classes, engine, tile=card.tile, overlap=card.overlap, window=card.window, sampler=sampler)
+    """Score the predicted classes, write pictures of tiles, and return the content of `validation.json`."""
+    extremes = Extremes(run.labels, tile=run.card.tile)
     scores = validate(classify, images, run.labels, extremes, sampler)
     tiles = {
-        kind: write_tile_pictures(folder.path, kind, chosen, card.legend)
+        kind: write_tile_pictures(folder.path, kind, chosen, run.card.legend)
         for kind, chosen in (("worst", extremes.worst), ("best", extremes.best))
     }
     return scores | {"tiles": tiles}

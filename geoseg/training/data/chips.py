@@ -120,11 +120,7 @@ def _find_recipe_jobs(recipe: Recipe, cut: Cut) -> list[Job]:
     return [
         (pair.name, partial(_cut_for_training, pair, run, cut, f"{side}/{pair.data_set}"))
         for sides in data.sides
-        for side, pairs in (
-            ("training", sides.training),
-            ("validation", sides.validation),
-            ("calibration", sides.calibration),
-        )
+        for side, pairs in sides.named.items()
         for pair in pairs
     ]
 

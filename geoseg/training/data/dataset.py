@@ -115,12 +115,8 @@ class Data:
     def names(self) -> dict[str, dict[str, list[str]]]:
         """List the names of the training, validation and calibration images of each data set."""
         return {
-            entry.name: {
-                "training": [pair.name for pair in side.training],
-                "validation": [pair.name for pair in side.validation],
-                "calibration": [pair.name for pair in side.calibration],
-            }
-            for entry, side in zip(self.run.data, self.sides, strict=True)
+            entry.name: {side: [pair.name for pair in pairs] for side, pairs in sides.named.items()}
+            for entry, sides in zip(self.run.data, self.sides, strict=True)
         }
 
     def atlas(self, *, side: int, limit: int = ATLAS_BYTES) -> Atlas | None:

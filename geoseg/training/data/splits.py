@@ -34,6 +34,11 @@ class Sides:
         return self.levels or (self.training,)
 
     @property
+    def named(self) -> dict[Side, tuple[Pair, ...]]:
+        """Pairs of each side that has a part in the run."""
+        return {"training": self.training, "validation": self.validation, "calibration": self.calibration}
+
+    @property
     def predicted(self) -> tuple[Pair, ...]:
         """Validation and calibration pairs."""
         return (*self.validation, *self.calibration)
