@@ -85,20 +85,30 @@ def name_ids(raster, names, *, table=True, colours=None):
 
     The table may have `colours`, by id.
     """
-    fields = [("Value", 0, 5), ("Count", 0, 1), ("Class", 2, 2)]
-    fields += [(name, 0, use) for use, name in enumerate(("Red", "Green", "Blue"), 6) if colours]
-    cells = "".join(
-        f'<Row index="{place}"><F>{number}</F><F>7</F><F>{escape(name)}</F>'
-        f"{''.join(f'<F>{part}</F>' for part in (colours or {}).get(number, ()))}</Row>"
-        for place, (number, name) in enumerate(names.items())
-    )
-    listed = "".join(f"<Category>{escape(names.get(number, ''))}</Category>" for number in range(max(names) + 1))
-    columns = "".join(
+    if not table:
+        listed = "".join(f"<Category>{escape(names.get(number, ''))}</Category>" for number in range(max(names) + 1))
+        return describe_band(raster, f"<CategoryNames>{listed}</CategoryNames>")
+    columns = [("Value", 0, 5), ("Count", 0, 1), ("Class", 2, 2)]
+    columns += [(name, 0, use) for use, name in enumerate(("Red", "Green", "Blue"), 6) if colours]
+    rows = [(number, 7, name, *(colours or {}).get(number, ())) for number, name in names.items()]
+    return write_attribute_table(raster, columns, rows)
+
+
+def write_attribute_table(raster, columns, rows):
+    """Write an attribute table beside a raster; columns have a name, and GDAL's numbers of their type and use."""
+    fields = "".join(
         f'<FieldDefn index="{place}"><Name>{name}</Name><Type>{kind}</Type><Usage>{use}</Usage></FieldDefn>'
-        for place, (name, kind, use) in enumerate(fields)
+        for place, (name, kind, use) in enumerate(columns)
     )
-    text = f"<GDALRasterAttributeTable>{columns}{cells}</GDALRasterAttributeTable>"
-    text = text if table else f"<CategoryNames>{listed}</CategoryNames>"
+    cells = "".join(
+        f'<Row index="{place}">{"".join(f"<F>{escape(str(cell))}</F>" for cell in row)}</Row>'
+        for place, row in enumerate(rows)
+    )
+    return describe_band(raster, f"<GDALRasterAttributeTable>{fields}{cells}</GDALRasterAttributeTable>")
+
+
+def describe_band(raster, text):
+    """Write a description of the first band beside a raster, as GDAL does."""
     raster.with_name(f"{raster.name}.aux.xml").write_text(
         f'<PAMDataset><PAMRasterBand band="1">{text}</PAMRasterBand></PAMDataset>'
     )

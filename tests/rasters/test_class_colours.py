@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
-from standins import name_ids
+from standins import name_ids, write_attribute_table
 
 from geoseg.rasters.class_colours import class_colours_of
 from geoseg.rasters.open import opened
@@ -55,17 +55,7 @@ def test_attribute_tables(raster, tmp_path, driver):
 )
 def test_other_tables(raster, kind, columns, cells, found):
     """Colours are bytes, or fractions in columns of floats; black, transparent and impossible ones are none."""
-    fields = "".join(
-        f'<FieldDefn index="{place}"><Name>{name}</Name><Type>{kind}</Type><Usage>{use}</Usage></FieldDefn>'
-        for place, (name, use) in enumerate(columns)
-    )
-    rows = "".join(
-        f'<Row index="{place}">{"".join(f"<F>{cell}</F>" for cell in row)}</Row>' for place, row in enumerate(cells)
-    )
-    raster.with_name(f"{raster.name}.aux.xml").write_text(
-        '<PAMDataset><PAMRasterBand band="1"><GDALRasterAttributeTable>'
-        f"{fields}{rows}</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>"
-    )
+    write_attribute_table(raster, [(name, kind, use) for name, use in columns], cells)
     assert colours(raster) == found
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
-from standins import name_ids
+from standins import name_ids, write_attribute_table
 
 from geoseg.rasters.class_names import class_names_of, contradictions
 from geoseg.rasters.open import opened
@@ -53,17 +53,7 @@ def test_categories(raster):
 )
 def test_other_tables(raster, columns, cells, found):
     """Without uses, columns are known by customary names; without values, rows count, as in files of ERDAS Imagine."""
-    fields = "".join(
-        f'<FieldDefn index="{place}"><Name>{name}</Name><Type>2</Type><Usage>{use}</Usage></FieldDefn>'
-        for place, (name, use) in enumerate(columns)
-    )
-    rows = "".join(
-        f'<Row index="{place}">{"".join(f"<F>{cell}</F>" for cell in row)}</Row>' for place, row in enumerate(cells)
-    )
-    raster.with_name(f"{raster.name}.aux.xml").write_text(
-        '<PAMDataset><PAMRasterBand band="1"><GDALRasterAttributeTable>'
-        f"{fields}{rows}</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>"
-    )
+    write_attribute_table(raster, [(name, 2, use) for name, use in columns], cells)
     assert names(raster) == found
 
 
