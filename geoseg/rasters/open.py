@@ -22,6 +22,7 @@ from .behind import check_before, check_dataset
 from .cut_off import refuse_cut_off
 from .hdf5 import begins_as_hdf5
 from .identity import Mark, check_unchanged, identify
+from .proj_database import refuse_broken_database
 from .servers import on_server, server_failure
 from .sidecars import refuse_unreadable_sidecars, with_sidecars, without_sidecars
 from .unread import forget_unread, refuse_unread
@@ -62,6 +63,7 @@ def opened(
 ) -> Iterator[rasterio.DatasetReader]:
     """Open a raster; a SceneError names it if GDAL cannot open or read it, or if its files change meanwhile.
 
+    A CRS that is missing since PROJ lacks its database raises the errors of `refuse_broken_database`.
     One reports, too, blocks of more bytes than a limit, a file without bands, more than `max_pixels` (by default
     `allowed.most_pixels`), and files elsewhere on this machine behind a VRT: the latter three unless there is an
     `identity`, since whoever has that has opened the raster before.
@@ -84,7 +86,9 @@ def opened(
         with with_sidecars(source), _open(source, **options) as dataset:
             with usable_crs(source):
                 # An error of PROJ in the first is raised by the second, or else by whatever asks GDAL next.
-                _ = dataset.crs, dataset.colorinterp
+                crs, _ = dataset.crs, dataset.colorinterp
+            if crs is None or not (crs.is_projected or crs.is_geographic):
+                refuse_broken_database()
             # Of a dataset without overviews, GDAL lists the first file only.
             with nullcontext(dataset) if identity or overviews else _open(source) as whole:
                 if not identity:
@@ -121,10 +125,11 @@ def _open(source: str, **options: str) -> rasterio.DatasetReader:
 
 @contextmanager
 def usable_crs(name: str) -> Iterator[None]:
-    """Raise SceneError for the raster `name` if PROJ or GDAL fails on its CRS."""
+    """Raise SceneError for the raster `name` if PROJ or GDAL fails on its CRS; see `refuse_broken_database`."""
     try:
         yield
     except (ProjError, CPLE_BaseError, ValueError) as error:  # rasterio's and odc-geo's CRSError among them
+        refuse_broken_database()
         raise SceneError(
             f"{name} has a CRS that PROJ cannot use ({cause(error)}); assign one (`gdal_translate -a_srs EPSG:…`)."
         ) from error

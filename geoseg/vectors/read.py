@@ -1,5 +1,6 @@
 """Read vector files of users: labels, areas of interest, reference roads."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from pyproj import CRS
 from geoseg.datasets.listing import RASTERS
 from geoseg.errors import DataError
 from geoseg.files import check_regular
+from geoseg.rasters.proj_database import refuse_broken_database
 from geoseg.sentences import unreadable
 
 from .gdal_path import as_is
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 Geometries = npt.NDArray[np.object_]
 
 POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
-_LAYER = "edges"
-"""geoseg's layer of road lines, read from files with several layers."""
+_EDGES, _NETWORK = "edges", {"edges", "nodes"}
+"""Layers of a road network in a GeoPackage, as geoseg and OSMnx write them: the edges are read."""
 _INDIRECT, _HEAD = b"<OGR", 1024
 """Start of an OGR virtual file, which names other files, and the number of leading bytes to search."""
 _TURN = 540
@@ -48,6 +50,7 @@ def read_features(path: Path, *, attributes: Sequence[str] | None = None) -> "ge
     except (RuntimeError, OSError, ValueError, pa.ArrowException, shapely.GEOSException) as error:
         raise DataError(_unreadable(path, error)) from error
     if features.crs is None:
+        refuse_broken_database()
         raise DataError(f"{path} has no CRS; assign the right one, for example with ogr2ogr -a_srs.")
     features = features[~(features.geometry.isna() | features.geometry.is_empty)].reset_index(drop=True)
     _check_coordinates(path, features)
@@ -108,7 +111,7 @@ def _gdal(path: Path, *, attributes: Sequence[str] | None) -> "geopandas.GeoData
 
 
 def _spatial_layer(path: Path) -> str:
-    """Return the name of a file's layer; DataError if it has none or several, or is a virtual file."""
+    """Return a file's only layer, or the edges of a network; DataError if it has none or several, or is virtual."""
     import pyogrio
 
     if path.is_file():
@@ -120,11 +123,14 @@ def _spatial_layer(path: Path) -> str:
     with as_is(path) as plain:
         layers = pyogrio.list_layers(plain)
     spatial = [name for name, kind in layers if kind is not None]
-    if len(spatial) > 1 and _LAYER not in spatial:
-        raise DataError(f"{path} has the layers {', '.join(spatial)}; use a file with one layer, or name it {_LAYER}.")
+    if set(spatial) == _NETWORK:
+        return _EDGES
+    if len(spatial) > 1:
+        command = f"ogr2ogr one.gpkg {shlex.quote(str(path))} {shlex.quote(spatial[0])}"
+        raise DataError(f"{path} has the layers {', '.join(spatial)}; save the right one to a file (`{command}`).")
     if not spatial:
         raise DataError(f"{path} is a table without geometry; use a file of lines or polygons.")
-    return _LAYER if _LAYER in spatial else str(spatial[0])
+    return str(spatial[0])
 
 
 def _unreadable(path: Path, error: Exception) -> str:

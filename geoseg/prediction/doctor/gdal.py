@@ -4,9 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from geoseg.sentences import join_words
-
-from .findings import Finding, reason
+from .findings import Finding
 
 _RASTERS = {
     "GTiff": ("no GeoTIFF can be read or written", "install rasterio again"),
@@ -22,8 +20,8 @@ def find_gdal() -> Iterator[Finding]:
     """Find the versions of GDAL and PROJ, and whether PROJ's database is the one of its version."""
     import pyproj
     import rasterio
-    from rasterio.errors import CRSError, RasterioError
-    from rasterio.warp import transform
+
+    from geoseg.rasters.proj_database import fault_in_gdal, fault_in_pyproj
 
     gdal = f"{rasterio.__gdal_version__} in rasterio {rasterio.__version__}"
     folder = os.environ.get("GDAL_DATA")
@@ -32,29 +30,13 @@ def find_gdal() -> Iterator[Finding]:
         problem = f"GDAL_DATA is {folder}, where GDAL's own files are not; unset it."
     facts = {"version": rasterio.__gdal_version__}
     yield Finding(topic="versions", name="GDAL", value=gdal, problem=problem, facts=facts)
-    problem = ""
-    try:
-        transform("EPSG:4326", "EPSG:32633", [15.0], [50.0])
-    except (CRSError, RasterioError) as error:
-        problem = f"GDAL cannot use PROJ's database ({reason(error)}); {_repair('rasterio')}."
+    problem = fault_in_gdal()
     yield Finding(
         topic="versions", name="PROJ in GDAL", value=rasterio.__proj_version__, problem=problem, blocks=bool(problem)
     )
-    problem = ""
-    try:
-        pyproj.Transformer.from_crs(4326, 32633).transform(50.0, 15.0, errcheck=True)
-    except (pyproj.exceptions.ProjError, pyproj.exceptions.DataDirError) as error:
-        problem = f"pyproj cannot use PROJ's database ({reason(error)}); {_repair('pyproj')}."
+    problem = fault_in_pyproj()
     value = f"{pyproj.proj_version_str} in pyproj {pyproj.__version__}"
     yield Finding(topic="versions", name="PROJ", value=value, problem=problem, blocks=bool(problem))
-
-
-def _repair(package: str) -> str:
-    """Return how a package that brings PROJ's database finds it again."""
-    found = [name for name in ("PROJ_DATA", "PROJ_LIB") if name in os.environ]
-    if found:
-        return f"unset {join_words([f'{name} ({os.environ[name]})' for name in found])}"
-    return f"install {package} again"
 
 
 def _unskip(driver: str, otherwise: str) -> str:

@@ -26,15 +26,16 @@ def test_formats(write_roads, name):
 
 
 def test_layers(write_roads, tmp_path):
-    """Of several layers, `edges` is read; without it, an error names all; tables without geometry do not count."""
+    """Of a network's edges and nodes, the edges are read; other layers are named; tables do not count."""
     path = write_roads(ROADS, "several.gpkg", layer="lines")
     pyogrio.write_dataframe(pandas.DataFrame({"a": [1]}), path, layer="table", append=True)
     assert len(read_roads(path).lines) == 2
-    write_roads(ROADS[:1], "several.gpkg", layer="other", mode="a")
-    with pytest.raises(DataError, match="has the layers lines, other; use a file with one layer, or name it edges"):
-        read_roads(path)
     write_roads(ROADS[:1], "several.gpkg", layer="edges", mode="a")
-    assert len(read_roads(path).lines) == 1
+    with pytest.raises(DataError, match=r"has the layers lines, edges; save the right one .*several\.gpkg lines`"):
+        read_roads(path)
+    network = write_roads(ROADS, "network.gpkg", layer="nodes")
+    write_roads(ROADS[:1], "network.gpkg", layer="edges", mode="a")
+    assert len(read_roads(network).lines) == 1
 
 
 def test_shapes_of_all_kinds(write_roads):
