@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-WAIT = 60
+WAIT = 180
 """Seconds after which a hanging test fails; GDAL would wait for longer."""
 HEARING = ["env", "--default-signal=INT,TERM,HUP"]
 """Ctrl-C is ignored where the tests run in the background, and SIGHUP under nohup; started so, a process hears them."""
