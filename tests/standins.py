@@ -20,6 +20,7 @@ from rasterio.vrt import WarpedVRT
 
 from geoseg.errors import GeosegWarning
 from geoseg.models.bundle import Card, Scaling
+from geoseg.models.engines.devices import find_backend
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.legend import AERIAL
 from geoseg.models.networks.presets import PRESETS
@@ -178,6 +179,27 @@ def build_echo_network():
     kernel[0, 0, [number % 3 for number in range(Echo.classes)], range(Echo.classes)] = 1 / 254
     network.set_weights([kernel])
     return network
+
+
+class Watched:
+    """A backend whose networks call `before` with a number of tiles, then score them; where compiled, only then."""
+
+    def __init__(self, before):
+        self._before = before
+
+    def __getattr__(self, name):
+        return getattr(find_backend(), name)
+
+    def place(self, network, device):
+        placed = find_backend().place(network, device)
+        score = placed.apply
+
+        def apply(weights, pixels):
+            self._before(pixels.shape[0])
+            return score(weights, pixels)
+
+        placed.apply = apply
+        return placed
 
 
 def load_echo(model, options):

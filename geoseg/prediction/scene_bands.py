@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import rasterio
 
 from geoseg.errors import MismatchError, SceneError, UsageError
 from geoseg.messages import warn
@@ -12,8 +15,16 @@ from geoseg.rasters.apart import read_apart
 from geoseg.rasters.bands import Choice, choose_bands, refuse_negative, refuse_palette, validity_of
 from geoseg.rasters.scene import Raster
 from geoseg.rasters.tags import refuse_result
-from geoseg.rasters.undeclared import describe_lossy, describe_undeclared, find_lossy, find_undeclared
-from geoseg.rasters.validity import may_have
+from geoseg.rasters.thinning import thin
+from geoseg.rasters.undeclared import (
+    describe_like_mask,
+    describe_lossy,
+    describe_undeclared,
+    find_lossy,
+    find_undeclared,
+    is_like_mask,
+)
+from geoseg.rasters.validity import Mask, may_have
 from geoseg.sentences import counted
 
 from .sampled_values import SampledValues
@@ -31,6 +42,8 @@ class Sampled:
     undeclared: tuple[float, float, bool] | None = None
     """Value without data that the raster does not declare, its share, and whether it is declared but opaque; see
     `describe_undeclared`."""
+    like_mask: int | None = None
+    """Number of a band that may be an undeclared mask; see `is_like_mask`."""
     lossy: float | None = None
     """Share of a collar of many values; see `find_lossy`."""
     values: SampledValues | None = None
@@ -73,21 +86,35 @@ def examine_imagery(imagery: Imagery, assumed: Iterable[str]) -> Imagery:
         warn(describe_undeclared(imagery.name, *sampled.undeclared))
     elif sampled.lossy is not None:
         warn(describe_lossy(imagery.name, sampled.lossy))
+    if sampled.like_mask is not None:
+        warn(describe_like_mask(imagery.name, sampled.like_mask))
     return replace(imagery, sampled=sampled.values)
 
 
 def sample_imagery(imagery: Imagery) -> Sampled:
     """Read evenly spaced pixels of all of a raster."""
     raster, bands = imagery.raster, imagery.bands
-    values, valid = read_apart(
-        imagery.name, lambda dataset: imagery.validity.sample(dataset, bands), identity=raster.identity
-    )
+    spare = _spare_band(imagery)
+
+    def read(dataset: rasterio.DatasetReader) -> tuple[npt.NDArray[Any], Mask, bool]:
+        like_mask = spare is not None and is_like_mask(thin(dataset, [spare]))
+        return *imagery.validity.sample(dataset, bands), like_mask
+
+    values, valid, like_mask = read_apart(imagery.name, read, identity=raster.identity)
     found = find_undeclared(values, valid)
     return Sampled(
         undeclared=found and (*found, _is_opaque(imagery, found[0])),
+        like_mask=spare if like_mask else None,
         lossy=None if found else find_lossy(values, valid),
         values=SampledValues.measure(values[:, valid]) if valid.sum() >= _FEWEST else None,
     )
+
+
+def _spare_band(imagery: Imagery) -> int | None:
+    """Number of the last band if nobody uses it and the file does not say what it shows, and there is no alpha band."""
+    last = len(imagery.raster.bands)
+    used = imagery.validity.alpha is not None or last in imagery.bands
+    return None if used or imagery.raster.bands[-1].name is not None else last
 
 
 def _is_opaque(imagery: Imagery, value: float) -> bool:

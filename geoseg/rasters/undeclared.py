@@ -58,6 +58,14 @@ def find_undeclared(values: npt.NDArray[Any], valid: Mask) -> tuple[float, float
     return None
 
 
+def is_like_mask(values: npt.NDArray[Any]) -> bool:
+    """Whether the values of a band are 0 and the largest of their integer type, both of them, and no others."""
+    if values.dtype.kind != "u":
+        return False
+    opaque = values == np.iinfo(values.dtype).max
+    return bool((opaque | (values == 0)).all() and opaque.any() and not opaque.all())
+
+
 def report_far_fill(raster: rasterio.DatasetReader, bands: Sequence[int]) -> None:
     """Warn of fill as `find_undeclared`, in the first few bands, that resampling would mix with other values.
 
@@ -114,6 +122,15 @@ def describe_lossy(name: str, share: float) -> str:
         f"{share * 100:.0f} % of the pixels of {name} are nearly black or white in all bands, as in a collar that "
         "lossy compression has changed, or in very dark or bright ground, and the file calls them valid; if they hold "
         "no data, mask them first (`nearblack -setmask -o OUT.tif IN`)."
+    )
+
+
+def describe_like_mask(name: str, number: int) -> str:
+    """Say in a sentence that a band of the raster `name` is as `is_like_mask`."""
+    return (
+        f"band {number} of {name} has two values, like a mask or an alpha band, and the file does not declare it as "
+        "one, so its zeros mask nothing; if these pixels hold no data, declare it first "
+        f"(`gdal_translate -colorinterp_{number} alpha IN OUT.tif`)."
     )
 
 

@@ -145,6 +145,18 @@ def test_collar_of_lossy_compression(write, noise):
             planned(scene)
 
 
+def test_mask_that_is_not_declared(write, noise):
+    """A spare band of zeros and the largest value is reported, and masks once it is declared; others are images."""
+    pixels = noise(SIDE, SIDE, bands=4) | 1
+    pixels[3] = np.tri(SIDE, k=30, dtype=bool) * 255
+    with warned(r"^band 4 of .* like a mask .*\(`gdal_translate -colorinterp_4 alpha IN OUT.tif`\)\.$"):
+        assert read(planned(write(pixels, photometric="rgb")))[1].all()
+    declared = planned(write(pixels, photometric="rgb", alpha="yes"))
+    np.testing.assert_array_equal(read(declared)[1], pixels[3] > 0)
+    pixels[3, 0, 0] = 7
+    assert read(planned(write(pixels, photometric="rgb")))[1].all()
+
+
 def test_collar_declared_next_to_a_mask(write, noise):
     """A declared collar that cannot be measured is masked without a word although the file has a mask, too."""
     pixels = noise(SIDE, SIDE).astype(np.int16) + np.int16(1)

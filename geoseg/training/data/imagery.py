@@ -16,7 +16,7 @@ from geoseg.prediction.stretching import Imagery, scale_values
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import raster_of
 from geoseg.rasters.stretch import Percentiles
-from geoseg.rasters.undeclared import describe_lossy, describe_undeclared
+from geoseg.rasters.undeclared import describe_like_mask, describe_lossy, describe_undeclared
 from geoseg.rasters.values import check_units, choose_scaling
 from geoseg.training.recipe.recipe import DataSet
 
@@ -60,6 +60,8 @@ def report_undeclared(samples: Mapping[str, Sampled]) -> tuple[float, ...]:
     report_once((value, sentence) for value, sentences in found.items() for sentence in sentences)
     lossy = [(name, sample.lossy) for name, sample in samples.items() if sample.lossy is not None]
     report_once(("lossy", describe_lossy(name, share)) for name, share in lossy)
+    masks = [(name, sample.like_mask) for name, sample in samples.items() if sample.like_mask is not None]
+    report_once((number, describe_like_mask(name, number)) for name, number in masks)
     return tuple(found)
 
 

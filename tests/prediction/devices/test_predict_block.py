@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pytest
 import rasterio
-from standins import Echo, build_echo_network, make_card, on_devices, on_host
+from standins import Echo, Watched, build_echo_network, make_card, on_devices, on_host
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
@@ -263,31 +263,15 @@ def test_all_devices_fail(scene, network):
     assert not device_threads()
 
 
-class Small:
-    """A backend whose devices have too little memory to score more than a number of tiles at a time."""
-
-    def __init__(self, tiles):
-        self._tiles = tiles
-
-    def __getattr__(self, name):
-        return getattr(find_backend(), name)
-
-    def place(self, network, device):
-        placed = find_backend().place(network, device)
-        score = placed.apply
-
-        def apply(weights, pixels):
-            if pixels.shape[0] > self._tiles:
-                raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.")
-            return score(weights, pixels)
-
-        placed.apply = apply
-        return placed
-
-
 def load_small(network, tiles, **options):
+    """Return a network on a device with too little memory to score more than a number of tiles at a time."""
+
+    def refuse_more(count):
+        if count > tiles:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.")
+
     device = replace(find_backend().devices("cpu")[0], name="gpu:0")
-    return DeviceNetwork(network, EngineOptions(**options), device, Small(tiles))
+    return DeviceNetwork(network, EngineOptions(**options), device, Watched(refuse_more))
 
 
 def test_too_little_memory_halves_the_batch(scene, echo, echo_network):

@@ -120,6 +120,17 @@ def test_collars_of_lossy_compression(ground, write_set, pairs):
     assert len(caught) == 1
 
 
+def test_masks_that_are_not_declared(ground, write_set, pairs):
+    """A spare band like a mask is reported once."""
+    images = [ground(seed=seed) for seed in range(3)]
+    for image in images:
+        image[3] = np.arange(SIDE) % 2 * 255
+    write_set(*images, descriptions=(*RGBN[:3], ""))
+    with pytest.warns(GeosegWarning, match=r"^band 4 of .* like a mask .*for 2 more images\.") as caught:
+        pairs(bands=[1, 2, 3])
+    assert len(caught) == 1
+
+
 def test_a_first_recipe_speaks_of_collars(write_set, ground, tmp_path):
     """`train --init` reports a collar, and writes the line that declares it."""
     image = ground()
