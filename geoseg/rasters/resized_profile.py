@@ -35,6 +35,7 @@ def resized_profile(scene: DatasetReader, shape: Shape) -> dict[str, Any]:
         "interleave": "pixel",
         "compress": "deflate",
         "bigtiff": "if_safer",
+        "num_threads": 1,  # more, which the environment may ask for, give another layout
     }
     gcps, gcp_crs = scene.gcps
     if gcps and scene.transform.is_identity:

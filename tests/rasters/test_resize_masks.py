@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import rasterio
+from processes import finish, shipped
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from resizing import UTM, photo
 from standins import warned
@@ -142,3 +143,14 @@ def test_nodata_that_differs_by_band_is_refused(make_raster, tmp_path, values, l
     with pytest.raises(SceneError, match=f"different nodata values \\({listed}\\).*gdalwarp -dstnodata"):
         resize(scene, tmp_path / "out.tif", scale=2)
     assert not (tmp_path / "out.tif").exists()
+
+
+def test_threads_of_gdal(make_raster, tmp_path):
+    """The bytes are the same whatever the environment says: with threads, GDAL would write a mask elsewhere."""
+    scene = make_raster(photo(3, 260, 300, np.uint8), mask=np.tri(260, 300, dtype=bool), **UTM)
+    made = []
+    for threads in ("1", "4"):
+        target = tmp_path / f"{threads}.tif"
+        assert finish(shipped("resize", scene, target, "--scale", ".5"), GDAL_NUM_THREADS=threads) == (0, "")
+        made.append(target.read_bytes())
+    assert made[0] == made[1]

@@ -113,7 +113,8 @@ def _write_chip(
             rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
             rasterio.open(
                 path, "w", driver="GTiff", count=count, height=height, width=width, dtype=bands.dtype,
-                nodata=None if labels is None else labels.nodata, compress="deflate", **place,
+                nodata=None if labels is None else labels.nodata, compress="deflate",
+                num_threads=1, **place,
             ) as chip,
         ):  # fmt: skip
             if described:
