@@ -42,6 +42,10 @@ class BackgroundTask:
         try:
             thread = _idle.pop()
         except IndexError:
+            # Tasks import parts of SciPy and Numba when they need them. Two threads that import SciPy itself at once
+            # wait for each other; Python then gives one of them half of it, and the run ends in "KeyError: scipy".
+            import scipy  # noqa: F401
+
             thread = _Thread()
             thread.start()
         self._thread = thread

@@ -1,6 +1,8 @@
 """Threads that run as long as a block of code."""
 
 import os
+import subprocess
+import sys
 import threading
 import weakref
 from collections import deque
@@ -39,6 +41,17 @@ def test_tasks_are_stopped_and_waited_for():
         meet.wait()
         assert not stop.is_set()
     assert stop.is_set()
+
+
+def test_scipy_is_whole_in_threads():
+    """SciPy is imported before the first thread: two threads that did so at once could leave one with half of it."""
+    program = """
+import sys
+from geoseg.tiling import prefetch
+assert "scipy" not in sys.modules
+assert next(prefetch("scipy" in sys.modules and not sys.modules["scipy"].__spec__._initializing for _ in "1"))
+"""
+    subprocess.run([sys.executable, "-c", program], timeout=WAIT, check=True)
 
 
 def test_a_thread_that_does_not_start(monkeypatch):
