@@ -39,7 +39,7 @@ from geoseg.tiling.progress import Progress, no_progress
 
 from .class_mapping import ClassMapping, map_classes
 from .class_values import FoundValues, check_bands, describe_unknown, sample_ids
-from .label_notes import note_hidden_class, note_other_names
+from .label_notes import note_alteration, note_hidden_class, note_other_names
 from .labelled_images import check_image_gsd, find_raster_pairs, on_own_pixels
 from .probability_samples import SampledImage, choose_step, thin
 from .temperature import Allows, Fit, fit_temperature
@@ -197,6 +197,7 @@ class _Labels:
                 check_same_classes("the model", planned.plan.card.legend, self.path, legend_of(label))
             self.notes = (
                 *note_hidden_class(label, self.path, mapping),
+                *note_alteration(label, self.path, mapping.reference),
                 *note_other_names(label, self.path, mapping, mapping.reference),
             )
             self._overlay = overlay_grid(planned.plan.grid, label, str(planned.files.image), own_pixels=own)

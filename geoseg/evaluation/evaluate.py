@@ -18,7 +18,7 @@ from geoseg.tiling.progress import Progress, no_progress
 from .class_mapping import ClassMapping, map_classes
 from .counts import ComparedImage, Comparison, total
 from .criteria import Criteria, CriteriaOptions
-from .label_notes import note_hidden_class, note_names_of_two, note_other_names
+from .label_notes import note_alteration, note_hidden_class, note_names_of_two, note_other_names
 from .pairing import Pair, pair_rasters
 from .raster_pair import Rasters, open_pair
 from .result import Evaluation, Subject
@@ -169,6 +169,8 @@ def _note_declared(rasters: Rasters) -> Iterator[str]:
         yield from note_hidden_class(reference, "the reference", mapping)
     if mapping.names is None:
         yield from note_names_of_two(predicted, reference)
+    yield from note_alteration(predicted, "the prediction", mapping.predicted)
+    yield from note_alteration(reference, "the reference", mapping.reference)
     yield from note_other_names(predicted, "the prediction", mapping, mapping.predicted)
     yield from note_other_names(reference, "the reference", mapping, mapping.reference)
 

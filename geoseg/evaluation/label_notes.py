@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from rasterio.io import DatasetReader
 
 from geoseg.models.legend import NODATA
+from geoseg.rasters.altered_ids import describe_alteration, find_alteration
 from geoseg.rasters.class_names import class_names_of, contradictions, describe_contradiction
 from geoseg.rasters.labels import hidden_value, nodata_hides
 
@@ -19,6 +20,13 @@ def note_hidden_class(reference: DatasetReader, name: str, mapping: ClassMapping
     if hidden is not None and number != NODATA and number not in mapping.ignored:
         meant = "" if mapping.names is None else mapping.names[number]
         yield nodata_hides(name, hidden.nodata, meant)
+
+
+def note_alteration(raster: DatasetReader, name: str, codes: Codes) -> Iterator[str]:
+    """Note a raster, called `name`, whose ids may be wrong."""
+    found = None if codes.coloured else find_alteration(raster)
+    if found is not None:
+        yield describe_alteration(name, found)
 
 
 def note_other_names(raster: DatasetReader, name: str, mapping: ClassMapping, codes: Codes) -> Iterator[str]:

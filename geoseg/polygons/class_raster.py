@@ -12,6 +12,7 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.messages import warn
+from geoseg.rasters.altered_ids import find_alteration, report_alterations
 from geoseg.rasters.class_values import no_such_class, unlisted
 from geoseg.rasters.dtypes import numpy_type
 from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_distance
@@ -142,6 +143,7 @@ def open_class_raster(source: str | Path) -> ClassRaster:
                 f"{scene.source} has {raster.count} bands; a class raster has one, as `geoseg predict` makes it."
             )
         refuse_scaled_ids(raster)
+        report_alterations([(scene.source, find_alteration(raster))])
         classes = classes_of(raster)
         hidden = hidden_value(raster, coloured=False)
         if hidden is not None and hidden.code in range(classes.listed):

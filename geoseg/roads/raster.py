@@ -13,6 +13,7 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import LEVELS, NODATA, Legend
+from geoseg.rasters.altered_ids import find_alteration, report_alterations
 from geoseg.rasters.band_texts import descriptions_of
 from geoseg.rasters.bands import alpha_of, name_bands
 from geoseg.rasters.dtypes import numpy_type
@@ -151,6 +152,7 @@ def _interpret(
     )
     if road_class is not None:
         _check_class(dataset, number, road_class)
+        report_alterations([(dataset.name, find_alteration(dataset))])
         return lambda values: np.where(values == road_class, np.uint8(LEVELS), np.uint8(0)), meaning
     if bare:
         scale = 1 / np.iinfo(dtype).max

@@ -224,3 +224,12 @@ def test_negative_values(write_ids, blobs):
         evaluate(ours, theirs)
     evaluation = evaluate(ours, theirs, ignore=["-1"])
     assert (evaluation.scores.pixels, evaluation.notes) == (360, ())
+
+
+@pytest.mark.parametrize(("name", "called"), [("a.tif", "the prediction"), ("b.tif", "the reference")])
+def test_ids_compressed_with_loss(write_ids, blobs, name, called):
+    """Ids that JPEG may have changed are noted, on both sides."""
+    compression = {name: {"compress": "jpeg"}}
+    ours, theirs = (write_ids(blobs(40, 40), each, **compression.get(each, {})) for each in ("a.tif", "b.tif"))
+    (note,) = [note for image in evaluate(ours, theirs).images for note in image.notes]
+    assert note.startswith(f"the class ids of {called} are compressed with loss, so that some pixels have the id of")

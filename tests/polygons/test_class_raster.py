@@ -117,3 +117,9 @@ def test_ids_with_an_alpha_band(write_ids):
     assert {number: total.area_m2 for number, total in polygonise(path).totals.items()} == pytest.approx(
         {0: 200, 3: 200}, rel=1e-3
     )
+
+
+def test_ids_compressed_with_loss(write_ids, blobs):
+    """Ids that JPEG has changed become polygons of wrong classes, which is reported."""
+    with warned(r"the class ids of .*classes\.tif are compressed with loss, so that some pixels have"):
+        polygonise(write_ids(blobs(64, 64), compress="jpeg"))

@@ -6,9 +6,11 @@ import geopandas
 import networkx
 import numpy as np
 import pytest
+import rasterio.shutil
 import shapely
 from geopandas.testing import assert_geodataframe_equal
 from rasterio import Affine
+from standins import warned
 
 import geoseg
 from geoseg.errors import UsageError
@@ -87,3 +89,12 @@ def test_wrong_arguments(raster, wrong, message):
     """The error of contradictory or impossible arguments names them."""
     with pytest.raises(UsageError, match=message):
         geoseg.trace_roads(raster, **wrong)
+
+
+def test_ids_compressed_with_loss(raster):
+    """Roads of ids that JPEG may have changed are reported; probabilities may be compressed so."""
+    lossy = raster.with_name("lossy.tif")
+    rasterio.shutil.copy(raster, lossy, compress="jpeg")
+    with warned(r"the class ids of .*lossy\.tif are compressed with loss, so that some pixels"):
+        geoseg.trace_roads(lossy, road_class=254)
+    geoseg.trace_roads(lossy, threshold=0.3)

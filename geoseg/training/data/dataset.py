@@ -20,7 +20,13 @@ from geoseg.training.recipe.resolve import Run
 
 from .atlas import ATLAS_BYTES, Atlas, read_all
 from .cache import Cache
-from .label_checks import check_labels, report_contradictions, report_hidden_classes, report_narrow_lines
+from .label_checks import (
+    check_labels,
+    report_altered_ids,
+    report_contradictions,
+    report_hidden_classes,
+    report_narrow_lines,
+)
 from .leakage import refuse_overlaps
 from .pairs import Pair, open_pairs
 from .read_pairs import Labelled, Region, read_pair
@@ -111,6 +117,7 @@ class Data:
         report_narrow_lines(drawn)
         report_hidden_classes(pairs, self.run.labels)
         report_contradictions(pairs, self.run.labels)
+        report_altered_ids(pairs)
 
     def names(self) -> dict[str, dict[str, list[str]]]:
         """List the names of the training, validation and calibration images of each data set."""

@@ -10,6 +10,7 @@ from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import DataError, UsageError
 from geoseg.messages import warn
 from geoseg.models.legend import NODATA, Legend
+from geoseg.rasters.altered_ids import report_alterations
 from geoseg.rasters.class_names import Contradiction, contradictions, describe_contradiction
 from geoseg.rasters.labels import nodata_hides
 from geoseg.training.recipe.label_sets import LabelSets
@@ -91,6 +92,11 @@ def report_contradictions(pairs: Iterable[Pair], labels: LabelSets) -> None:
             found[contradicted].append(str(pair.label))
     for contradicted, (name, *others) in found.items():
         warn(describe_contradiction(name, contradicted, others=len(others)))
+
+
+def report_altered_ids(pairs: Iterable[Pair]) -> None:
+    """Warn of label rasters whose ids were changed when they were stored."""
+    report_alterations((str(pair.label), pair.labelled.altered) for pair, _ in _rasters(pairs))
 
 
 def _rasters(pairs: Iterable[Pair]) -> Iterator[tuple[Pair, LabelEncoder]]:

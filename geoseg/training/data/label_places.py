@@ -15,6 +15,7 @@ from geoseg.datasets.listing import VECTORS
 from geoseg.datasets.pairs import Files
 from geoseg.errors import DataError, SceneError
 from geoseg.messages import warn
+from geoseg.rasters.altered_ids import Alteration, find_alteration
 from geoseg.rasters.class_names import class_names_of
 from geoseg.rasters.datum import warn_of_shift
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, place_in, turn_of, turn_to
@@ -45,6 +46,8 @@ class LabelRaster:
     """Its nodata value if pixels may have it."""
     names: Mapping[int, str] = field(default_factory=dict)
     """Names that it gives to ids."""
+    altered: Alteration | None = None
+    """What may have changed its ids."""
 
 
 def check_label(
@@ -63,6 +66,7 @@ def check_label(
             by_place=False,
             hidden=hidden_value(label, coloured=coloured),
             names={} if coloured else class_names_of(label),
+            altered=None if coloured else find_alteration(label),
         )
         if grid is None or not is_placed(label):
             refuse_one_unrectified(image, label)

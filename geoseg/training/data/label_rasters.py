@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from geoseg.datasets.listing import VECTORS
 from geoseg.errors import SceneError, UsageError
+from geoseg.rasters.altered_ids import Alteration, find_alteration, report_alterations
 from geoseg.rasters.grid import Grid
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.labels import count_bands, has_palette, read_codes
@@ -67,17 +68,21 @@ def _check_kind(pair: Pair, encoder: LabelEncoder, label: rasterio.DatasetReader
 
 
 def find_used_ids(labels: Sequence[Path]) -> frozenset[int]:
-    """Find all ids in label rasters without a nodata value."""
+    """Find all ids in label rasters without a nodata value; a GeosegWarning reports ids that may be wrong."""
     used: set[int] = set()
+    altered: list[tuple[str, Alteration | None]] = []
     for path in labels:
         if path.suffix.lower() in VECTORS:
             raise UsageError(f"{path} holds vector labels; to cut them, give a recipe that maps their values.")
         with opened(str(path), overviews=True) as label:
             refuse_floats(label)
+            if not (is_coloured(label) or has_palette(label)):
+                altered.append((str(path), find_alteration(label)))
             if label.nodata is None and not is_coloured(label):
                 for _, window in label.block_windows(1):
                     ids, labelled = read_codes(label, window.toslices(), coloured=False)
                     used.update(np.unique(ids[labelled]).tolist())
+    report_alterations(altered)
     return frozenset(used)
 
 

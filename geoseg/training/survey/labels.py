@@ -14,6 +14,7 @@ import rasterio
 from geoseg.datasets.codings import CODINGS, Coding
 from geoseg.datasets.listing import VECTORS
 from geoseg.errors import DataError, SceneError, UsageError
+from geoseg.rasters.altered_ids import Alteration, find_alteration, report_alterations
 from geoseg.rasters.labels import code_bands, count_bands, has_palette, is_labelled, to_codes
 from geoseg.rasters.open import opened
 from geoseg.rasters.palettes import refuse_mixed_palettes
@@ -83,6 +84,7 @@ def read_thinned(
 def _survey_rasters(paths: Sequence[Path]) -> LabelSurvey:
     counts: Counter[int] = Counter()
     kinds: dict[bool, Path] = {}
+    altered: list[tuple[str, Alteration | None]] = []
     for path in paths:
         with opened(str(path)) as label:
             coloured = _holds_colours(label)
@@ -91,11 +93,13 @@ def _survey_rasters(paths: Sequence[Path]) -> LabelSurvey:
                 refuse_mixed_palettes(label)
             else:
                 refuse_scaled_ids(label)
+                altered.append((str(path), find_alteration(label)))
             pixels, valid = read_thinned(label, code_bands(label, coloured=coloured))
             found, times = np.unique(to_codes(label, pixels, coloured=coloured)[valid], return_counts=True)
             counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
     if len(kinds) > 1:
         raise SceneError(f"{kinds[True]} holds colours and {kinds[False]} ids; use labels of one kind.")
+    report_alterations(altered)
     total = counts.total()
     builtin = _recognise(counts, paths[0], coloured=coloured)
     if builtin is not None:

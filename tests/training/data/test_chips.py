@@ -291,3 +291,10 @@ def test_command(town, tmp_path):
     assert run(command, arguments).output == f"1 chip in {tmp_path / 'two'}\n"
     for wrong in ([str(recipe), "labels", "-o", "x"], [str(tmp_path), "-o", "x", "--set", "seed=1"]):
         assert isinstance(run(command, wrong).exception, UsageError)
+
+
+def test_ids_compressed_with_loss(town, write_raster, tmp_path):
+    """Chips keep ids as they are: those that JPEG has changed are reported."""
+    write_raster("labels/a b.tif", town[1], compress="jpeg")
+    with warned(r"the class ids of .*a b\.tif are compressed with loss, so that some pixels"):
+        tile(tmp_path / "images", tmp_path / "labels", folder=tmp_path / "chips", size=64)

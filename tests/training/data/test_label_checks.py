@@ -115,3 +115,16 @@ def test_labels_that_name_the_same_classes(write_raster, coordinates, open_recip
     mapped = {"values": {"0": "land", "1": "road", "2": "water"}}
     assert not told(open_recipe(entry | mapped), "names its id")
     assert len(told(open_recipe(entry), "names its id 0 'fields' (and 2 more ids)")) == 1
+
+
+def test_ids_compressed_with_loss(write_raster, coordinates, open_recipe):
+    """Ids that JPEG has changed are reported once for all labels."""
+    entry = {"name": "set", "images": "images", "labels": "labels", "split": {"validation": ["b"]}}
+    labels = np.repeat(np.repeat(np.arange(3, dtype=np.uint8), 20)[None, None], 40, axis=1)
+    for number, name in enumerate("abc"):
+        place = {"transform": Affine(1, 0, 500_000, 0, -1, 5_400_000) @ Affine.translation(200 * number, 0)}
+        write_raster(f"images/{name}.tif", coordinates(40, 60), **place)
+        write_raster(f"labels/{name}.tif", labels, compress="jpeg", jpeg_quality=100, **place)
+    (text,) = told(open_recipe(entry), "compressed with loss")
+    assert "the class ids of " in text
+    assert "a.tif are compressed with loss, as are those of 2 more, so that" in text
