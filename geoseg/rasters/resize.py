@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.errors import OutputError, UsageError
 from geoseg.files import check_outputs, discard, whole_files
 from geoseg.tiling import Roi, lanczos_radius
 from geoseg.tiling.progress import Progress, no_progress
@@ -26,8 +26,9 @@ from .identity import ask_server, identify
 from .open import opened, reading, unplaced
 from .read import in_strips
 from .resampling import Resampler
+from .resizable import check_kind, check_nodata
 from .resized_profile import TARGET_TILE, describe_like, resized_profile
-from .scene import place, refuse_mixed_types
+from .scene import place
 from .undeclared import report_far_fill
 from .validity import Validity, divide, is_unmasked
 
@@ -100,7 +101,8 @@ def resize(
     Warns
     -----
     GeosegWarning
-        If imagery seems to have a nodata value, such as -9999, that it does not declare.
+        If imagery seems to have a nodata value, such as -9999, that it does not declare, or to be labels; if labels
+        were changed when they were stored, as by JPEG.
     """
     if sum(value is not None for value in (gsd_m, scale, size)) != 1:
         raise UsageError("give exactly one of `gsd_m`, `scale` and `size`.")
@@ -112,10 +114,10 @@ def resize(
         at_server = ask_server(str(source))
         # Overviews have no effect on reads at full resolution.
         with opened(str(source), overviews=True) as scene:
-            _check_kind(scene, labels)
             bands = name_bands(scene)
             validity = validity_of(bands)
-            _check_nodata(scene, validity.alpha)
+            check_kind(scene, image_bands(bands), labels=labels)
+            check_nodata(scene, validity.alpha)
             shape, identity = _target_shape(scene, gsd_m, scale, size), at_server or identify(scene)
             if not labels:
                 report_far_fill(scene, image_bands(bands))
@@ -129,25 +131,6 @@ def resize(
             for old in (output, output.resolve()):
                 discard(old.with_name(old.name + SIDECAR))
     return output
-
-
-def _check_kind(scene: DatasetReader, labels: bool) -> None:
-    name, dtype = Path(scene.name).name, scene.dtypes[0]
-    refuse_mixed_types(name, scene)
-    if not labels and (dtype.startswith("complex") or dtype in ("int64", "uint64")):
-        raise SceneError(f"{name} holds {dtype} values; imagery must be integers of up to 32 bits or floats.")
-    if ColorInterp.palette in scene.colorinterp and not labels:
-        raise UsageError(f"{name} has a colour table, so its values are labels, not imagery; set `labels=True`.")
-
-
-def _check_nodata(scene: DatasetReader, alpha: int | None) -> None:
-    """Raise SceneError if bands have different nodata values, of which a GeoTIFF has one."""
-    values = ["none" if value is None else f"{value!r}" for value in scene.nodatavals]
-    if len({value for band, value in enumerate(values, 1) if band != alpha}) > 1:
-        raise SceneError(
-            f"{Path(scene.name).name} has bands with different nodata values ({', '.join(values)}), of which a GeoTIFF "
-            "has one; give all bands the same first (`gdalwarp -dstnodata`)."
-        )
 
 
 def _target_shape(
