@@ -11,6 +11,7 @@ from geoseg.errors import SceneError
 from geoseg.sentences import counted, join_words
 
 from .alpha_values import holds_image, is_premultiplied
+from .band_sentences import advise, advise_few, are_unread, describe_unread
 from .band_texts import descriptions_of
 from .sensors import find_sensor
 from .spectra import name_spectra, named_by_number, numbered_otherwise
@@ -43,6 +44,8 @@ class Band:
     """Declared value of pixels without data; empty without one."""
     by_number: bool = False
     """Whether it is known only by a number, which other sensors may give to another band."""
+    unread: bool = False
+    """Whether it is known only by its colour, though it has a description."""
     white_is_zero: bool = False
     """Whether the file stores a negative."""
     premultiplied: bool = False
@@ -102,6 +105,7 @@ def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
             description="".join(filter(str.isprintable, text)),
             nodata=nodata,
             by_number=numbered and name != _COLOURS.get(colour),
+            unread=bool(text) and name is not None and described[number - 1] is None,
             white_is_zero=negative,
             premultiplied=name == "alpha" and is_premultiplied(raster, number),
         )
@@ -155,14 +159,16 @@ def choose_bands(source: str, bands: Sequence[Band], wanted: Sequence[str]) -> C
     if found is None:
         found = image_bands(bands)
         if len(found) < len(wanted):
-            raise SceneError(f"{source} has {_list(bands)}; {needed}. {_advise_few(found, wanted)}")
+            raise SceneError(f"{source} has {_list(bands)}; {needed}. {advise_few(found, wanted)}")
         if len(found) > len(wanted) or not _fits(found, bands, wanted):
-            raise SceneError(f"{source} has {_list(bands)}; {needed}. {_advise(found, wanted)}")
+            raise SceneError(f"{source} has {_list(bands)}; {needed}. {advise(found, wanted)}")
         if len(wanted) > 1:
             warnings.append(
                 f"bands {_join(found)} of {source} are taken as {', '.join(wanted)}: the file does not say which is "
                 "which; if they are others, choose them with `bands`."
             )
+    if are_unread(texts := [bands[number - 1].description for number in found if bands[number - 1].unread]):
+        warnings.append(describe_unread(source, found, wanted, texts))
     if any(bands[number - 1].contradicts for number in found):
         listed = ", ".join(f"{name} {number}" for name, number in zip(wanted, found, strict=True))
         warnings.append(
@@ -225,21 +231,6 @@ def _list(bands: Sequence[Band]) -> str:
     if len(listed) > _MOST_LISTED:
         listed[_MOST_LISTED:] = ["…"]
     return f"{counted(len(bands), 'band')} ({', '.join(listed)})"
-
-
-def _advise(numbers: tuple[int, ...], wanted: Sequence[str]) -> str:
-    """Propose bands, in the customary orders where red, green and blue are wanted."""
-    first = numbers[: len(wanted)]
-    if tuple(wanted) != ("red", "green", "blue"):
-        return f"Choose them with `bands={first}`."
-    return f"Choose them: `bands={first[::-1]}` if blue comes first, as from most satellites, else `bands={first}`."
-
-
-def _advise_few(numbers: tuple[int, ...], wanted: Sequence[str]) -> str:
-    """Propose to take a grey image as red, green and blue."""
-    if len(numbers) != 1 or tuple(wanted) != ("red", "green", "blue"):
-        return "Use a scene that has them."
-    return f"Use a scene that has them, or take this one as grey, with less accuracy: `bands={numbers * 3}`."
 
 
 def _join(numbers: Sequence[int]) -> str:

@@ -23,6 +23,10 @@ _WORDS = {
 _PATTERNS = {name: re.compile(rf"\b({words}) ?\d{{0,4}}\b") for name, words in _WORDS.items()}
 _INITIALS = {"r": "red", "g": "green", "b": "blue", "n": "nir"}
 _WAVELENGTH = re.compile(r"(\d+(?:\.\d+)?)(?:\s*(?:-|–|to)\s*(\d+(?:\.\d+)?))?\s*(nm|nano|um|µm|μm|micro)")
+_NO_UNITS = ("", "unknown")
+"""Units of ENVI's wavelengths that say nothing: visible and near infrared light is below 1 in micrometres, and
+hundreds in nanometres."""
+_FRACTION, _HUNDREDS = re.compile(r"0\.[3-9]\d*"), re.compile(r"[3-9]\d\d(\.\d+)?")
 _LIMITS_UM = {
     0.4: "coastal", 0.45: "blue", 0.515: "green", 0.585: "yellow", 0.625: "red", 0.69: "red edge", 0.79: "nir",
     0.93: "water vapour", 1.2: "cirrus", 1.5: "swir", 3.0: "thermal", 15.0: None,
@@ -99,9 +103,13 @@ def _name_by_wavelength(text: str, tags: Mapping[str, str]) -> str | None:
     own = {key.lower(): value for key, value in tags.items()}
     for key in ("central_wavelength_um", "wavelength"):
         if wavelength_um is None and key in own:
-            units = own.get("wavelength_units", own.get("wavelength_unit", ""))
+            units = own.get("wavelength_units", own.get("wavelength_unit", "")).lower()
             value = own[key].strip().lower()
-            wavelength_um = _wavelength_in(f"{value} {'um' if key.endswith('um') else units.lower()}")
+            if key.endswith("um") or (units in _NO_UNITS and _FRACTION.fullmatch(value)):
+                units = "um"
+            elif units in _NO_UNITS and _HUNDREDS.fullmatch(value):
+                units = "nm"
+            wavelength_um = _wavelength_in(f"{value} {units}")
     if wavelength_um is None:
         return None
     return next((name for least, name in reversed(_LIMITS_UM.items()) if wavelength_um >= least), None)

@@ -77,6 +77,8 @@ def test_names_by_description(texts, names):
         ("IMAGERY", [{"CENTRAL_WAVELENGTH_UM": text} for text in ("0.842", "0.665", "0.560", "0.490")]),
         (None, [{"wavelength": text, "wavelength_units": "Nanometers"} for text in ("842", "665", "560", "490")]),
         (None, [{"WAVELENGTH": text, "WAVELENGTH_UNIT": "nm"} for text in ("842", "665", "560", "490")]),
+        (None, [{"wavelength": text} for text in ("842.0", "665", "560", "490")]),
+        (None, [{"wavelength": text, "wavelength_units": "Unknown"} for text in ("0.842", "0.665", "0.56", "0.49")]),
         (None, [{"BANDNAME": text} for text in ("B8", "B4", "B3", "B2")]),
     ],
 )
@@ -106,6 +108,29 @@ def test_descriptions_have_priority(bands_of):
     infrared = bands_of(3, descriptions=("NIR", "Red", "Green"))
     with pytest.raises(SceneError, match=r"3 bands \(1 NIR, 2 Red, 3 Green\); the model needs 3 \(red, green, blue\)"):
         choose_bands("scene.tif", infrared, RGB)
+
+
+def test_wavelengths_that_merely_count(bands_of):
+    """Numbers without a unit that are no wavelengths of light name nothing."""
+    found = bands_of(tags=[{"wavelength": str(number)} for number in (1, 2, 3, 12)], photometric="minisblack")
+    assert [band.name for band in found] == [None] * 4
+
+
+def test_descriptions_in_other_words(bands_of):
+    """GDAL's colours decide where nothing is known of descriptions: reported, as any three bytes have colours."""
+    choice = choose_bands("scene.tif", bands_of(3, descriptions=("Blau", "Grün", "Rot")), RGB)
+    assert choice == Choice(
+        numbers=(1, 2, 3),
+        warnings=(
+            "bands 1, 2, 3 of scene.tif are taken as red, green, blue by the colours that GDAL gives them, since "
+            "geoseg does not know their descriptions (Blau, Grün, Rot): if these say otherwise, choose the bands with "
+            "`bands`.",
+        ),
+    )
+    for texts in (("Band 1", "Band 2", "Band 3"), ("B3", "B2", "B1"), ("city", "city", "city"), ("R", "G", "B")):
+        assert choose_bands("scene.tif", bands_of(3, descriptions=texts), RGB) == Choice(numbers=(1, 2, 3))
+    by_name = bands_of(3, descriptions=("Blau", "Grün", "Rot"))
+    assert choose_bands("scene.tif", by_name, ("Rot", "Grün", "Blau")).numbers == (3, 2, 1)
 
 
 @pytest.mark.parametrize(
