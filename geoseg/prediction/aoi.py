@@ -23,6 +23,7 @@ from geoseg.errors import DataError, MismatchError, UsageError
 from geoseg.messages import warn
 from geoseg.rasters.datum import warn_of_shift
 from geoseg.rasters.ground import crs_of, place, turn_of
+from geoseg.sentences import are, counted, has
 from geoseg.tiling import Roi, roi_shape
 from geoseg.vectors.densify import densify
 from geoseg.vectors.read import polygons_in, read_features
@@ -179,7 +180,10 @@ def _are_bounds(values: Sequence[float]) -> bool:
     if len(values) != 4:
         return False
     west, south, east, north = values
-    return -180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90
+    if not (-180 <= west <= 360 and -180 <= east <= 360 and -90 <= south < north <= 90):
+        return False
+    width = east - west
+    return width == 360 or (width < 360 and width % 360 != 0)
 
 
 def _box(bounds: Bounds) -> tuple[Rings, str]:
@@ -188,6 +192,9 @@ def _box(bounds: Bounds) -> tuple[Rings, str]:
             f"`aoi` must be west, south, east, north in degrees, got {','.join(f'{value:g}' for value in bounds)}."
         )
     west, south, east, north = bounds
+    if east - west == 360:
+        west, east = -180, 180
+    west, east = (longitude - 360 if longitude > 180 else longitude for longitude in (west, east))
     # across the antimeridian, as in RFC 7946
     parts = [(west, east)] if west < east else [(west, 180), (-180, east)]
     return _rings([shapely.box(left, south, right, north) for left, right in parts]), "EPSG:4326"
@@ -207,7 +214,10 @@ def _read_polygons(path: Path) -> tuple[Rings, str]:
     if not len(rings.points) or not _areas(rings).any():
         raise DataError(f"the area of interest {path} has no polygon.")
     if others:
-        warn(f"{others} lines or points of the area of interest {path} have no area, and are left out.")
+        warn(
+            f"{counted(others, 'part')} of the area of interest {path} {has(others)} no area (lines, points), and "
+            f"{are(others)} left out."
+        )
     return rings, features.crs.to_wkt()
 
 

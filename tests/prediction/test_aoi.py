@@ -203,7 +203,7 @@ def test_lines_and_points_have_no_area(outside, crs):
     expected[10:25, 10:30] = expected[40:55, 50:70] = False
     np.testing.assert_array_equal(outside(SQUARES, crs), expected)
     nested = shapely.GeometryCollection([shapely.GeometryCollection([SQUARES[1], ROAD]), shapely.Point(3, 3)])
-    with warned(r"2 lines or points of the area of interest .*area\.gpkg have no area, and are left out"):
+    with warned(r"2 parts of the area of interest .*area\.gpkg have no area \(lines, points\), and are left out"):
         np.testing.assert_array_equal(outside([SQUARES[0], nested], crs), expected)
 
 
@@ -269,9 +269,10 @@ def test_areas_across_the_antimeridian(tmp_path, grid, area):
     np.testing.assert_array_equal(covered, expected)
 
 
-@pytest.mark.parametrize(("west", "bounds"), [(190, (-170, -1, -169.5, 1)), (-170, (-170, -1, -169.5, 1))])
+@pytest.mark.parametrize("west", [190, -170])
+@pytest.mark.parametrize("bounds", [(-170, -1, -169.5, 1), (190, -1, 190.5, 1)])
 def test_longitudes_from_0(west, bounds):
-    """On a grid from 0° to 360°, 190° is -170°."""
+    """190° is -170°, on a grid from 0° to 360° and in bounds."""
     grid = GeoBox((4, 8), Affine(0.125, 0, west, 0, -0.125, 0.25), "EPSG:4326")
     assert read_aoi(bounds, grid).roi == (slice(0, 4), slice(0, 4))
 
@@ -280,7 +281,7 @@ def test_longitudes_from_0(west, bounds):
 def test_areas_of_the_whole_earth(west):
     """A grid of the whole Earth, from -180° or from 0°, has each area once, whole or in two parts."""
     grid = GeoBox((180, 360), Affine(1, 0, west, 0, -1, 90), "EPSG:4326")
-    for bounds in ((-10, -10, 10, 10), (170, -10, -170, 10)):
+    for bounds in ((-10, -10, 10, 10), (170, -10, -170, 10), (170, -10, 190, 10), (350, -10, 10, 10)):
         assert (~read_aoi(bounds, grid).outside(slice(0, 180), slice(0, 360))).sum() == 400
 
 
@@ -339,6 +340,21 @@ def test_a_map_that_is_cut_elsewhere():
     with pytest.raises(MismatchError, match="the area of interest crosses the meridian where the map of the scene's"):
         read_aoi((-40, -20, -20, 20), grid)
     assert_same(read_aoi((-30, -20, -20, 20), grid), expected_in(grid, -30, -20, -20, 20))
+
+
+@pytest.mark.parametrize("bounds", [(-180, -20, 180, 20), (0, -20, 360, 20)])
+@pytest.mark.parametrize("grid", WORLD.values(), ids=WORLD)
+def test_areas_all_around(grid, bounds):
+    """All longitudes may be given from -180° or from 0°."""
+    assert_same(read_aoi(bounds, grid), expected_in(grid, *bounds))
+
+
+@pytest.mark.parametrize(("west", "east"), [(-181, 0), (0, 361), (-170, 195), (5, 5), (180, -180), (0, float("nan"))])
+def test_longitudes_out_of_range(west, east):
+    """Longitudes below -180° or above 360°, and spans of nothing or of more than a turn, are refused."""
+    grid = GeoBox((180, 360), Affine(1, 0, -180, 0, -1, 90), "EPSG:4326")
+    with pytest.raises(UsageError, match="`aoi` must be west, south, east, north in degrees, got"):
+        read_aoi((west, -20, east, 20), grid)
 
 
 @pytest.mark.parametrize("bounds", [(1, 2, 3), (1, 2, 3, 4, 5)])
