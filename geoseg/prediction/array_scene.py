@@ -14,13 +14,15 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.messages import warn
 from geoseg.rasters.bands import Band, find_bands
+from geoseg.rasters.grid import SAME_GSD
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import cause, unplaced
 from geoseg.rasters.validity import is_fill, may_have
 from geoseg.rasters.values import Units
 
-from .data_array import names_of, stored_values
+from .data_array import grid_of, names_of, stored_values
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -63,21 +65,38 @@ class ArrayScene:
                 fill = float(array.fill_value) if array.dtype.kind in "iuf" else None
             return cls(pixels=np.ma.getdata(array), geobox=geobox, nodata=None, masked=masked, fill=fill)
         import odc.geo.xr  # noqa: F401 - adds the accessor `.odc`
+        from xarray import DataArray
 
+        if not isinstance(array, DataArray):
+            raise UsageError(f"`array` must be a NumPy array or a DataArray, not a {type(array).__name__}.")
         spatial = array.odc.spatial_dims
         if array.ndim != 3 or spatial is None:
             dimensions = ", ".join(map(str, array.dims))
             raise UsageError(f"`array` must have bands, rows and columns; its dimensions are {dimensions}.")
         (dimension,) = (name for name in array.dims if name not in spatial)
         pixels, units = stored_values(array.transpose(dimension, *spatial), dimension)
-        nodata = array.odc.nodata
+        try:
+            nodata = array.odc.nodata
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"`array` has a nodata value that is no number ({error}).") from error
         return cls(
             pixels=pixels,
-            geobox=array.odc.geobox if geobox is None else geobox,
+            geobox=grid_of(array) if geobox is None else geobox,
             nodata=nodata if nodata is not None and may_have(pixels.dtype, nodata) else None,
             bands=names_of(array, dimension),
             units=units,
         )
+
+    def report_spacing(self, gsd_m: float) -> None:
+        """Warn if coordinates without a CRS are another distance apart than the `gsd_m` that is assumed of pixels."""
+        if self.geobox is None or self.geobox.crs is not None:
+            return
+        apart = abs(self.geobox.resolution.x)
+        if abs(apart / gsd_m - 1) > SAME_GSD:
+            warn(
+                f"the array has coordinates {apart:.4g} apart but no CRS, and its pixels are taken for {gsd_m:g} m; "
+                "assign it (`array.odc.assign_crs`), or give `image_gsd_m`."
+            )
 
     def default_bands(self, wanted: Sequence[str]) -> tuple[int, ...] | None:
         """Numbers of bands without names: all in order if as many are wanted, or those of `band N`; else None."""

@@ -17,6 +17,28 @@ if TYPE_CHECKING:
 
 _SCALES, _OFFSETS = ("scale_factor", "scales"), ("add_offset", "offsets")
 """Attributes that all bands have in common, and those with one value for each."""
+_MOST_OFF = 0.5
+"""Pixels by which a coordinate may be off an even spacing, since coordinates may be rounded."""
+
+
+def grid_of(array: "DataArray") -> GeoBox | None:
+    """Grid of an array, None without any; UsageError if its coordinates are not evenly spaced, as odc-geo assumes."""
+    from odc.geo.xr import xr_coords
+
+    geobox: GeoBox | None = array.odc.geobox
+    if not isinstance(geobox, GeoBox) or not geobox.axis_aligned:
+        return geobox
+    pixel = dict(zip(geobox.dimensions, (geobox.resolution.y, geobox.resolution.x), strict=True))
+    for own, (name, expected) in zip(array.odc.spatial_dims, list(xr_coords(geobox).items())[:2], strict=True):
+        found = _labels(array, own)
+        if found.dtype.kind in "iuf" and found.shape == expected.shape:
+            off = float(np.abs((found - expected.to_numpy()) / pixel[str(name)]).max())
+            if not off <= _MOST_OFF:
+                raise UsageError(
+                    f"the coordinates {own} of `array` are not evenly spaced (some are {off:.3g} pixels from a grid); "
+                    "reindex or resample it first, or give its `geobox`."
+                )
+    return geobox
 
 
 def names_of(array: "DataArray", dimension: Hashable) -> tuple[str, ...]:

@@ -173,6 +173,8 @@ class Model:
         settings = Settings(**options)
         options |= {"bands": settings.bands, "nodata": settings.nodata_values}  # which may be read once only
         gsd_m = self.card.gsd_m if image_gsd_m is None else image_gsd_m
+        if image_gsd_m is None:
+            in_memory.report_spacing(gsd_m)
         with (
             rasterio.Env(**GDAL),
             in_memory.written(settings.bands) as file,
