@@ -83,7 +83,7 @@ def scale_values(image: Imagery, card: Card, stretch: str, reference: Imagery | 
         used = pool_values([image], given or Percentiles())
     scaling = used.scaling(image.units)
     if isinstance(given, Stretch) or reference is not None:
-        _warn_of_strays(image, used)
+        _warn_of_strays(image, used, scaling)
     elif stretch == "auto":
         warn(
             f"{_unscaled(image, card)}, so each band is stretched from its {Percentiles()} to 0 and 255; "
@@ -141,8 +141,8 @@ def _warn_of_lost_values(image: Imagery, card: Card, own: tuple[Scaling, ...]) -
         warn(f"{strays}. If they are in other units, add `stretch='p2,p98'`.")
 
 
-def _warn_of_strays(image: Imagery, used: Stretch) -> None:
-    """Warn if a range leaves out most of the scene: a map would show one class."""
+def _warn_of_strays(image: Imagery, used: Stretch, scaling: tuple[Scaling, ...]) -> None:
+    """Warn if a range leaves out most of the scene, or most of its own width: a map would show one class."""
     sample = sample_values(image.name, image.bands, image.validity, image.units)
     if not all(map(len, sample)):  # no data, or a band of one value
         return
@@ -150,10 +150,18 @@ def _warn_of_strays(image: Imagery, used: Stretch) -> None:
     stray = np.mean(
         [np.mean((values < low) | (values > high)) for values, (low, high) in zip(sample, ranges, strict=True)]
     )
+    one_colour = image.sampled is not None and image.sampled.is_one_colour(scaling)
+    if stray <= STRAY and not one_colour:
+        return
+    found = Stretch(ranges=tuple((float(values.min()), float(values.max())) for values in sample))
+    after = " after scale and offset" * is_physical(image.units)
     if stray > STRAY:
-        found = Stretch(ranges=tuple((float(values.min()), float(values.max())) for values in sample))
-        strays = describe_strays(image.name, stray, f"the `stretch` {used}", found)
-        warn(f"{strays}{' after scale and offset' * is_physical(image.units)}.")
+        warn(f"{describe_strays(image.name, stray, f'the `stretch` {used}', found)}{after}.")
+    else:
+        warn(
+            f"the values of {image.name} are from {found}{after}, nearly one colour in the `stretch` {used}; unless "
+            "they show a single surface, choose another, such as `stretch='p2,p98'`."
+        )
 
 
 def _refuse_other_kind(one: Imagery, other: Imagery) -> None:

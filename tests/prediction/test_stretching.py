@@ -343,6 +343,19 @@ def test_a_range_in_other_units_is_noticed(write_scene, declare, haze, stretch):
         planned(declare(haze(40, 40)), stretch="0.01,0.2")
 
 
+@pytest.mark.parametrize("unit", [1, 1e-4])
+def test_a_range_that_is_far_too_wide_is_noticed(write_scene, declare, noise, unit):
+    """In a range for larger units a scene is nearly one colour, so that the map would show one class."""
+    values = noise(40, 40).astype(np.uint16)
+    scene = write_scene(values) if unit == 1 else declare(values, scale=unit, offset=0)
+    wide = f"0,{20_000 * unit:g}"
+    after = " after scale and offset" * (unit != 1)
+    with expected_warnings(rf"^the values of .* are from .*{after}, nearly one colour in the `stretch` {wide}; unless"):
+        planned(scene, stretch=wide)
+    with expected_warnings():
+        planned(scene, stretch=f"0,{2000 * unit:g}")
+
+
 @pytest.mark.parametrize(
     ("scaling", "scale"), [({}, 1), ({"uint8": Scaling(gain=0.03)}, 50), ({"uint8": Scaling(offset=300)}, 50)]
 )
