@@ -64,8 +64,9 @@ def command(
     rasters and geoseg's own results in folders are skipped; of ISPRS Potsdam, only the RGB images are predicted.
 
     Writes the results of `geoseg predict` for each scene, report.html, and manifest.jsonl, with a line for each scene
-    that is done or has failed. The same command resumes: it skips scenes that are done, and predicts those that failed,
-    have changed or are new. The exit code is above 0 if any scene failed.
+    that is done or has failed. The same command resumes: it skips scenes that are done, and predicts those that failed
+    or are new, or whose results are gone; those that were replaced since need --overwrite. The exit code is above 0 if
+    any scene failed.
     """
     from geoseg.batch.batch import batch
     from geoseg.batch.inputs import find_scenes
