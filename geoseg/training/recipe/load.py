@@ -69,9 +69,11 @@ def parse_recipe(document: dict[str, Any], *, source: str) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        # For a value of several possible types, the deepest error is the most specific.
-        deepest = max(error.errors(), key=lambda found: len(_locate(found, document)[0]))
-        raise UsageError(f"recipe {source}: {_describe(deepest, document)}.") from error
+        # For a value of several possible types, the deepest errors are the most specific, one for each type.
+        found = [(_locate(each, document)[0], each) for each in error.errors()]
+        keys, deepest = max(found, key=lambda each: len(each[0]))
+        others = [each for place, each in found if place == keys and each is not deepest]
+        raise UsageError(f"recipe {source}: {_describe(deepest, others, document)}.") from error
 
 
 def _override(document: dict[str, Any], override: str) -> None:
@@ -84,23 +86,35 @@ def _override(document: dict[str, Any], override: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text.strip()  # a bare word or path, whose quotes the shell removed
     table: Any = document
-    for name in parents:
-        table = _find_entry(table, name, override) if isinstance(table, list) else table.setdefault(name, {})
+    for depth, name in enumerate(parents):
+        place = ".".join(parents[:depth])
+        table = _find_entry(table, name, place, override) if isinstance(table, list) else table.setdefault(name, {})
         if not isinstance(table, dict | list):
             raise UsageError(f"override {override}: {name} is a value, not a table.")
     if isinstance(table, list):
-        raise UsageError(f"override {override}: {key.rpartition('.')[0]} is a list; name one of its entries.")
+        place = ".".join(parents)
+        raise UsageError(f"override {override}: {place} is a list; name one of its entries{_listed(table, place)}.")
     table[last] = value
 
 
-def _find_entry(entries: list[Any], name: str, override: str) -> Any:  # noqa: ANN401 - any TOML value
-    """Find an entry of a list of tables by name, or by number from 0."""
+def _find_entry(entries: list[Any], name: str, place: str, override: str) -> Any:  # noqa: ANN401 - any TOML value
+    """Find an entry of the list of tables at `place` by name, or by number from 0."""
     found = [entry for entry in entries if isinstance(entry, dict) and entry.get("name") == name]
     if not found and name.isdecimal():
         found = entries[int(name) :]
     if not found:
-        raise UsageError(f"override {override}: the list has no entry {name}.")
+        raise UsageError(
+            f"override {override}: {place} is a list without an entry {name}; name one of its entries"
+            f"{_listed(entries, place)}."
+        )
     return found[0]
+
+
+def _listed(entries: list[Any], place: str) -> str:
+    """List the first entries of a list as keys of an override."""
+    names = [entry.get("name", number) if isinstance(entry, dict) else number for number, entry in enumerate(entries)]
+    shown = ", ".join(f"{place}.{name}" for name in names[:3])
+    return f": {shown}{', …' * (len(names) > 3)}" if names else ""
 
 
 def _check_keys(model: type[Section], table: dict[str, Any], prefix: str, source: str) -> None:
@@ -139,16 +153,21 @@ def _list_keys(model: type[Section], prefix: str) -> Iterator[str]:
             yield from _list_keys(section, f"{prefix}{name}.")
 
 
-def _describe(error: ErrorDetails, document: dict[str, Any]) -> str:
-    """Describe an error by key, value and reason."""
+def _describe(error: ErrorDetails, others: Sequence[ErrorDetails], document: dict[str, Any]) -> str:
+    """Describe an error by key, value and reason, and that of `others`, the other types which the value could have."""
     parts, value = _locate(error, document)
     key = ".".join(parts)
     if error["type"] == "missing":
         return f"{'.'.join([*parts, str(error['loc'][-1])])} has no value"
-    reason = error["msg"].removeprefix("Value error, ").rstrip(".")
+    reasons = dict.fromkeys(_reason(each) for each in (error, *others))
+    return f"{key or 'the whole'} is {value!r}: {', or '.join(reasons)}"
+
+
+def _reason(error: ErrorDetails) -> str:
     if error["type"] in ("model_type", "dict_type"):
-        reason = "it should be a table"
-    return f"{key or 'the whole'} is {value!r}: {reason[0].lower()}{reason[1:]}"
+        return "it should be a table"
+    reason = error["msg"].removeprefix("Value error, ").rstrip(".")
+    return reason[0].lower() + reason[1:]
 
 
 def _locate(error: ErrorDetails, document: dict[str, Any]) -> tuple[list[str], Any]:

@@ -75,6 +75,8 @@ def test_misplaced_keys_name_their_table():
         ("loss.class_weights={ road = -2 }", r"loss\.class_weights\.road is -2"),
         ("schedule=3", r"schedule is 3: it should be a table"),
         ("network.depth=30", r"network\.depth is 30: input should be less than or equal to 8"),
+        ("augmentation.flips=up", r"augmentation\.flips is 'up': .* valid boolean, or input should be 'horizontal'\.$"),
+        ("loss.class_weights=rare", r"loss\.class_weights is 'rare': .*'effective-number', or it should be a table\.$"),
         ("loss.terms=[]", r"loss\.terms is \[\]: list should have at least 1 item"),
         ("data.0.name=../evil", r"data\.\.\./evil\.name is '\.\./evil': it becomes a file name"),
         ("name=../evil", r"name is '\.\./evil': it becomes a file name: no slashes, at most 200 bytes"),
@@ -109,6 +111,13 @@ def test_overrides(write, override, found):
 def test_overrides_that_lead_nowhere(write, override):
     """Overrides without a value, or of entries that do not exist, are refused."""
     with pytest.raises(UsageError, match=re.escape(f"override {override}")):
+        load_recipe(write(MINIMAL), [override])
+
+
+@pytest.mark.parametrize("override", ["data.share=2", "data.split.validation=0.5", "data.7.share=1"])
+def test_overrides_of_data_sets_name_them(write, override):
+    """An override that leaves out the data set is refused with the names to choose from."""
+    with pytest.raises(UsageError, match=r"data is a list.* name one of its entries: data\.town, data\.country\.$"):
         load_recipe(write(MINIMAL), [override])
 
 
