@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
+from typing import Any
 
 from geoseg.errors import DataError, OutputError, UsageError
 from geoseg.files import lock, whole, write_text, writing
@@ -204,9 +206,31 @@ class RunFolder:
                 )
 
     def _check_recipe(self, recipe: Recipe) -> None:
-        before = load_recipe(self.recipe)
-        for name in type(recipe).model_fields:
-            if getattr(before, name) != getattr(recipe, name):
-                raise UsageError(
-                    f"the run in {self.path} has another `{name}` in its recipe; resume it with its own recipe."
-                )
+        before, now = (each.model_dump() for each in (load_recipe(self.recipe), recipe))
+        changed = _find_change(before, now)
+        if changed is not None:
+            key, old, new = changed
+            raise UsageError(
+                f"the run in {self.path} has another `{key}` in its recipe ({shorten(str(old), 60)}, not "
+                f"{shorten(str(new), 60)}); resume it with its own recipe, and with the same overrides."
+            )
+
+
+def _find_change(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+    """Find the first key whose value differs, and both values."""
+    for name in dict(before) | dict(now):
+        old, new = (_by_name(table.get(name)) for table in (before, now))
+        if isinstance(old, dict) and isinstance(new, dict):
+            within = _find_change(old, new)
+            if within is not None:
+                return f"{name}.{within[0]}", *within[1:]
+        elif old != new:
+            return name, old, new
+    return None
+
+
+def _by_name(value: Any) -> Any:  # noqa: ANN401 - any value of a recipe
+    """Make a list of tables a table of them by name, or else by number."""
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        return value
+    return {str(each.get("name", number)): each for number, each in enumerate(value)}

@@ -93,8 +93,14 @@ def test_a_run_is_neither_replaced_nor_mixed_with_another(tmp_path, recipe):
     with pytest.raises(OutputError, match=r"epochs: 1.*`resume=True`"):
         begin(folder, recipe, resume=False)
     begin(folder, recipe, resume=True)
-    with pytest.raises(UsageError, match="another `seed`"):
+    with pytest.raises(UsageError, match=rf"another `seed` in its recipe \({recipe.seed}, not 6\); .* same overrides"):
         begin(folder, recipe.model_copy(update={"seed": 6}), resume=True)
+    longer = recipe.schedule.model_copy(update={"epochs": 99})
+    with pytest.raises(UsageError, match=rf"another `schedule.epochs` .* \({recipe.schedule.epochs}, not 99\)"):
+        begin(folder, recipe.model_copy(update={"schedule": longer}), resume=True)
+    share = [recipe.data[0].model_copy(update={"share": 3.0}), *recipe.data[1:]]
+    with pytest.raises(UsageError, match=rf"another `data.{recipe.data[0].name}.share` .* \(1.0, not 3.0\)"):
+        begin(folder, recipe.model_copy(update={"data": share}), resume=True)
 
 
 def test_a_run_goes_on_with_its_own_images(tmp_path, recipe):
