@@ -27,7 +27,7 @@ from .label_checks import (
     report_hidden_classes,
     report_narrow_lines,
 )
-from .leakage import refuse_overlaps
+from .leakage import refuse_overlaps, report_copies
 from .pairs import Pair, open_pairs
 from .read_pairs import Labelled, Region, read_pair
 from .rendered import (
@@ -40,8 +40,8 @@ from .rendered import (
     sample_rendered_windows,
     scene_side,
 )
-from .splits import Sides, check_training, split
-from .windows import LabelCounts, count_labels, mix_windows, sample_windows
+from .splits import Sides, check_training, report_unused_shares, split
+from .windows import LabelCounts, count_labels, mix_windows, refuse_unlabelled, sample_windows
 
 KEPT_BYTES = 2**28
 """Validation images of at most this size in memory are read whole, and up to two are kept: about 54 Mpx of 8-bit red,
@@ -104,6 +104,8 @@ class Data:
     def check(self) -> None:
         """Read all labels, of held-out images too; errors and GeosegWarnings are those of `label_checks`."""
         self.report_mistakes()
+        for counted in self.label_counts:
+            refuse_unlabelled(counted)
         values = len(self.run.labels.allowed)
         count_labels([pair for side in self.sides for pair in side.calibration], values)
         validation = [pair for side in self.sides for pair in side.validation]
@@ -118,6 +120,8 @@ class Data:
         report_hidden_classes(pairs, self.run.labels)
         report_contradictions(pairs, self.run.labels)
         report_altered_ids(pairs)
+        report_unused_shares(self.run.data, self.sides)
+        report_copies(self.sides)
 
     def names(self) -> dict[str, dict[str, list[str]]]:
         """List the names of the training, validation and calibration images of each data set."""

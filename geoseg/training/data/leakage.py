@@ -1,7 +1,10 @@
 """Refuse leakage: images of different sides of a split that are one file, or show the same ground."""
 
-from collections.abc import Sequence
-from itertools import combinations
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from hashlib import file_digest, sha256
+from itertools import combinations, islice
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,9 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from geoseg.errors import UsageError
+from geoseg.messages import warn
 from geoseg.rasters.ground import apply_affine, crs_of
+from geoseg.sentences import counted
 from geoseg.vectors.geojson import cut_at_antimeridian, ring_in_degrees
 
 from .pairs import Pair
@@ -18,6 +23,11 @@ from .splits import Sides
 
 EDGE_PX = 1.0
 """Pixels to shrink footprints by, so that adjacent images do not overlap."""
+HEAD = 2**16
+"""Bytes of a file to look for copies by, before whole files are compared."""
+
+Image = tuple[str, Path]
+"""Side and file of an image."""
 
 
 def refuse_overlaps(sides: Sequence[Sides]) -> None:
@@ -26,17 +36,70 @@ def refuse_overlaps(sides: Sequence[Sides]) -> None:
     Images with a world file but no CRS are compared within their data set, in their own unit; images without any
     georeference only by their paths.
     """
-    of = {
-        "training": [pair for side in sides for pair in side.training],
-        "validation": [pair for side in sides for pair in side.validation],
-        "calibration": [pair for side in sides for pair in side.calibration],
-        "test": [pair for side in sides for pair in side.test],
-    }
+    of = _by_side(sides)
     for one, other in combinations(of, 2):
         _refuse_files(of[one], of[other], one, other)
         for plane in dict.fromkeys(plane for pair in of[other] if (plane := _plane(pair)) is not None):
             ones, others = ([pair for pair in of[side] if _plane(pair) == plane] for side in (one, other))
             _refuse_ground(ones, others, one, other)
+
+
+def _by_side(sides: Sequence[Sides]) -> dict[str, list[Pair]]:
+    """Join the pairs of all data sets on each side."""
+    return {
+        "training": [pair for side in sides for pair in side.training],
+        "validation": [pair for side in sides for pair in side.validation],
+        "calibration": [pair for side in sides for pair in side.calibration],
+        "test": [pair for side in sides for pair in side.test],
+    }
+
+
+def report_copies(sides: Sequence[Sides]) -> None:
+    """Warn of images without georeference on different sides whose files are copies of each other.
+
+    It is no error, since images without content may be equal, such as blank chips.
+    """
+    # A VRT says nothing of its pixels.
+    unplaced = [
+        (side, pair.image)
+        for side, pairs in _by_side(sides).items()
+        for pair in pairs
+        if _plane(pair) is None and pair.image.suffix.lower() != ".vrt"
+    ]
+    alike = _regroup(_regroup(_regroup([unplaced], _size), partial(_digest, size=HEAD)), _digest)
+    found = [(one, other) for group in alike for one, other in islice(_pair_copies(group), 1)]
+    if found:
+        ((one, image), (other, copy)), *others = found
+        more = f" The same holds for {counted(len(others), 'more image')}." if others else ""
+        warn(
+            f"{image} ({one}) and {copy} ({other}) are copies of one image, so that scores on it are too good; remove "
+            f"one, or split by groups that keep them together.{more}"
+        )
+
+
+def _regroup(groups: Iterable[list[Image]], key: Callable[[Path], object]) -> Iterator[list[Image]]:
+    """Divide groups by a property of the files; yield those that are on several sides."""
+    for group in groups:
+        found: dict[object, list[Image]] = defaultdict(list)
+        for image in group:
+            found[key(image[1])].append(image)
+        yield from (each for each in found.values() if len({side for side, _ in each}) > 1)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _digest(path: Path, size: int = -1) -> bytes:
+    with path.open("rb") as file:
+        return sha256(file.read(size)).digest() if size >= 0 else file_digest(file, "sha256").digest()
+
+
+def _pair_copies(group: Sequence[Image]) -> Iterator[tuple[Image, Image]]:
+    """Yield two files on different sides, rather than the same one, which blocks may divide between sides."""
+    for one, other in combinations(group, 2):
+        if one[0] != other[0] and one[1].resolve() != other[1].resolve():
+            yield one, other
 
 
 def _refuse_files(ones: Sequence[Pair], others: Sequence[Pair], one: str, other: str) -> None:

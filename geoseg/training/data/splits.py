@@ -8,12 +8,20 @@ from typing import TypeVar
 import numpy as np
 
 from geoseg.errors import UsageError
+from geoseg.messages import warn
 from geoseg.training.recipe.recipe import DataSet, Split
 
 from .ground_squares import Blocks, Ground, HeldOut, Side, lay_squares
 from .pairs import Pair
 
 Name = TypeVar("Name")
+
+_MORE = {
+    "image": "add images, or split by block",
+    "group": "divide its images into more groups",
+    "block": "reduce its block_m",
+}
+"""How to get more of what is held out, by its kind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +93,18 @@ def check_training(sides: Sequence[Sides]) -> None:
         raise UsageError(f"{held} held out (data set {names}); leave some to train on.")
 
 
+def report_unused_shares(entries: Sequence[DataSet], sides: Sequence[Sides]) -> None:
+    """Warn of shares that hold out nothing, since a data set has too few images, groups or blocks."""
+    for entry, found in zip(entries, sides, strict=True):
+        by, wanted = entry.split.by, {"validation": entry.split.validation, "calibration": entry.split.calibration}
+        for side, share in _shares(wanted).items():
+            if share > 0 and not getattr(found, side):
+                warn(
+                    f"data set {entry.name} has too few {by}s to hold out a share of {share:g} for {side}, and holds "
+                    f"out none; {_MORE[by]}."
+                )
+
+
 def _group(pairs: Sequence[Pair], entry: DataSet) -> dict[str, list[str]]:
     """Group image names; each image must be in exactly one group, and each pattern must match an image."""
     for name, patterns in entry.split.groups.items():
@@ -123,6 +143,7 @@ def _choose_groups(groups: dict[str, list[str]], entry: DataSet, seed: int) -> d
     wanted = {"validation": entry.split.validation, "calibration": entry.split.calibration}
     for side, names in wanted.items():
         if isinstance(names, list):
+            _refuse_test_again(names, groups.keys() - left.keys(), left, side, entry)
             chosen[side] = _match_groups(left, names, entry)
     both = [name for name in chosen.get("validation", ()) if name in chosen.get("calibration", ())]
     if both:
@@ -131,6 +152,15 @@ def _choose_groups(groups: dict[str, list[str]], entry: DataSet, seed: int) -> d
         )
     taken = {name for names in chosen.values() for name in names}
     return chosen | _draw(sorted(groups.keys() - taken), _shares(wanted), seed)
+
+
+def _refuse_test_again(
+    patterns: Sequence[str], test: Iterable[str], left: Iterable[str], side: str, entry: DataSet
+) -> None:
+    """Refuse patterns of a side that match only what is held out for test."""
+    for pattern in patterns:
+        if not any(_matches(name, [pattern]) for name in left) and any(_matches(name, [pattern]) for name in test):
+            raise UsageError(f"data set {entry.name} holds out {pattern} both for test and for {side}; choose one.")
 
 
 def _shares(wanted: Mapping[str, list[str] | float]) -> dict[str, float]:

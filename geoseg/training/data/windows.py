@@ -36,6 +36,12 @@ def count_labels(pairs: Sequence[Pair], label_values: int) -> LabelCounts:
     return LabelCounts(parts=parts, counts=np.array(counts, np.int64).reshape(-1, label_values))
 
 
+def refuse_unlabelled(counted: LabelCounts) -> None:
+    """Raise UsageError if there are images to train on, and none has a labelled pixel."""
+    if counted.parts and not counted.counts[:, :-1].any():
+        raise UsageError(f"data set {counted.parts[0][0].data_set} has no labelled pixel to train on.")
+
+
 def sample_windows(
     counted: LabelCounts, cache: Cache | Atlas, *, side: int, margin: int = 0, balanced: bool, seed: int
 ) -> Iterator[Labelled]:
@@ -52,8 +58,7 @@ def sample_windows(
     random = np.random.default_rng(seed)
     ignored = counted.counts.shape[1] - 1
     labelled = counted.counts[:, :ignored]
-    if not labelled.any():
-        raise UsageError(f"data set {counted.parts[0][0].data_set} has no labelled pixel to train on.")
+    refuse_unlabelled(counted)
     present = np.flatnonzero(labelled.any(axis=0))
     totals = labelled.sum(axis=1)
     inner = slice(margin, margin + side)

@@ -157,7 +157,7 @@ def test_likely_mistakes(two_sets, write_raster, open_recipe):
 def tiles(write_raster):
     """Three images with labels: two of two classes, and one of label value 7."""
     for number in range(3):
-        write_raster(f"c/images/{number}.png", np.full((3, 20, 20), 90, np.uint8), transform=None)
+        write_raster(f"c/images/{number}.png", np.full((3, 20, 20), 90 + number, np.uint8), transform=None)
         label = (
             np.full((1, 20, 20), 7, np.uint8) if number == 2 else np.arange(400, dtype=np.uint8).reshape(1, 20, 20) % 2
         )
@@ -174,6 +174,13 @@ def test_held_out_images_without_classes(tiles, open_recipe, meaning):
     patient = replace(data.run, schedule=data.run.schedule.model_copy(update={"patience": 3}))
     with pytest.raises(UsageError, match=r"schedule\.patience waits for validation scores"):
         replace(data, run=patient).check()
+
+
+def test_a_data_set_without_labels_is_refused(tiles, open_recipe):
+    """If no training pixel of a data set is labelled, a run is refused before its network is built."""
+    data = open_recipe({"name": "c", "images": "c", "values": {"*": "ignore"}, "split": {"validation": ["2"]}})
+    with pytest.raises(UsageError, match="data set c has no labelled pixel to train on"):
+        data.check()
 
 
 @pytest.mark.parametrize(("name", "reported"), [("road", True), ("Roads", True), ("railroad", False)])

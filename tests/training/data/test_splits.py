@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from itertools import chain, islice
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 from rasterio import Affine
+from standins import warned
 
 from geoseg.errors import UsageError
 from geoseg.training.data.ground_squares import Blocks, Ground, HeldOut, Squares
@@ -101,6 +103,7 @@ def test_group_set_aside(tiles, open_recipe):
     [
         ({"calibration": ["1"], "by": "block"}, "split by block, and blocks have no names"),
         ({"test": ["9"]}, "holds out '9', which matches none of its images"),
+        ({"test": ["1"], "validation": ["1"]}, "holds out 1 both for test and for validation; choose one"),
         ({"test": ["1"], "by": "block"}, "split by block, and blocks have no names"),
         ({"block_m": 30}, "has block_m, but is split by image; set by = 'block' in its split, or remove block_m"),
     ],
@@ -174,6 +177,38 @@ def test_one_image_is_trained_on(tiles, open_recipe, split):
     """A single image or square is held out only by a share of 1."""
     tiles(count=1)
     assert names(open_recipe(entry(**split))) == (["0"], [])
+
+
+@pytest.mark.parametrize(
+    ("split", "count", "sentence"),
+    [
+        ({}, 1, r"too few images .* of 0.2 for validation, and holds out none; add images, or split by block"),
+        ({"by": "block"}, 1, "too few blocks to hold out a share of 0.2 for validation, .*; reduce its block_m"),
+        ({"calibration": 0.4}, 2, "too few images to hold out a share of 0.4 for calibration"),
+    ],
+)
+def test_a_share_of_too_few(tiles, open_recipe, split, count, sentence):
+    """A share that holds out nothing is reported, rather than a run that differs from its recipe."""
+    tiles(count=count)
+    data = open_recipe(entry(**split))
+    with warned(sentence):
+        data.report_mistakes()
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_copies_without_a_georeference(write_raster, open_recipe, copied):
+    """Copies of training images on another side are reported; images that merely begin alike are not."""
+    for number in range(2):
+        pixels = np.random.default_rng(number).integers(1, 255, (3, 200, 200), np.uint8)
+        for name in ("here", "there"):
+            own = pixels.copy()
+            own[:, -1, -1] = 0 if name == "here" or copied else 1
+            write_raster(f"set/images/{name}_{number}.tif", own, transform=None)
+            write_raster(f"set/labels/{name}_{number}.tif", pixels[:1] % 3, transform=None)
+    data = open_recipe(entry(validation=["there_*"]))
+    sentence = r"here_0.tif \(training\) and .*there_0.tif \(validation\) are copies .* holds for 1 more image\.$"
+    with warned(sentence) if copied else nullcontext():
+        data.report_mistakes()
 
 
 def test_a_data_set_for_validation_alone(tiles, open_recipe):
