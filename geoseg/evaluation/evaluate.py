@@ -148,8 +148,19 @@ def _compare(pair: Pair, mapping: ClassMapping, criteria: Criteria, strip_pixels
             comparison=comparison if mapping.names is not None else comparison.resized(comparison.highest + 1),
             expected_in_prediction=frozenset(rasters.in_prediction.expected),
             expected_in_reference=frozenset(rasters.in_reference.expected),
-            notes=(*rasters.notes, *_note_swapped(pair, rasters), *_note_declared(rasters)),
+            notes=(
+                *rasters.notes,
+                *_note_unread(pair, mapping),
+                *_note_swapped(pair, rasters),
+                *_note_declared(rasters),
+            ),
         )
+
+
+def _note_unread(pair: Pair, mapping: ClassMapping) -> Iterator[str]:
+    """Note probabilities that are left out for lack of a legend."""
+    if pair.probabilities is not None and mapping.bands is None:
+        yield "its probabilities are not read, as no legend of geoseg says which band is which class"
 
 
 def _note_swapped(pair: Pair, rasters: Rasters) -> Iterator[str]:

@@ -13,6 +13,8 @@ from geoseg.vectors.targets import VECTOR_ENDINGS
 
 _CLASSES, _ROADS = "_classes", "_roads"
 """Suffixes of geoseg's class rasters and road networks."""
+_CONFIDENCE, _PROBABILITIES = "_confidence", "_probabilities"
+"""Suffixes of the probabilities that belong to a class raster."""
 _ROAD_ENDINGS = (*VECTOR_ENDINGS.values(), ".json", ".shp")
 
 
@@ -57,6 +59,8 @@ def pair_rasters(predicted: Path, reference: Path) -> tuple[list[Pair], list[str
         raise DataError(
             f"no raster in {predicted} ({some_of(ours)}) matches one in {reference} ({some_of(theirs)}) by name."
         )
+    layers = {f"{own}{suffix}" for own in pairs for suffix in (_CONFIDENCE, _PROBABILITIES)}
+    ours = {name: path for name, path in ours.items() if name not in layers}
     left = [
         f"{len(names_left)} in {folder} without a counterpart: {some_of(names_left)}."
         for folder, names_left in ((predicted, ours), (reference, theirs))
@@ -75,7 +79,7 @@ def _bare(names: Iterable[str], mark: re.Pattern[str]) -> dict[str, list[str]]:
 
 def _pair(name: str, predicted: Path, reference: Path) -> Pair:
     confidence, probabilities = (
-        predicted.with_name(f"{_key(predicted)}_{kind}.tif") for kind in ("confidence", "probabilities")
+        predicted.with_name(f"{_key(predicted)}{suffix}.tif") for suffix in (_CONFIDENCE, _PROBABILITIES)
     )
     return Pair(
         name=name,

@@ -279,6 +279,16 @@ def test_a_class_that_erosion_removes(write_ids, blobs):
         assert any(note.startswith(f"Erosion excluded all reference pixels of {name}: ") for note in notes)
 
 
+def test_probabilities_without_a_legend(write_ids, blobs):
+    """Probabilities of a class raster without a legend are not read, and a note says so."""
+    ours = write_ids(blobs(20, 20), "a.tif", folder="maps")
+    write_ids(np.zeros((5, 20, 20), np.uint8), "a_probabilities.tif", folder="maps", levels=True)
+    evaluation = evaluate(ours, write_ids(blobs(20, 20), "a.tif", folder="truth"))
+    assert evaluation.calibration is None
+    (image,) = evaluation.images
+    assert image.notes == ("its probabilities are not read, as no legend of geoseg says which band is which class",)
+
+
 def test_probabilities_of_some_images(write_ids, blobs):
     """Without probabilities of every image, scores that need them are left out, and a note names the images."""
     for name in "abc":

@@ -35,6 +35,15 @@ def test_names_without_suffix_and_ending(folders):
     assert not notes
 
 
+def test_probabilities_are_no_class_rasters(folders):
+    """Next to class rasters without geoseg's suffix, files of their probabilities do not lack a counterpart."""
+    ours = ["a.tif", "a_probabilities.tif", "b.tif", "b_confidence.tif", "c_confidence.tif"]
+    pairs, notes = pair_rasters(*folders(ours, ["a.png", "b.tif"]))
+    assert [pair.probabilities and pair.probabilities.name for pair in pairs] == ["a_probabilities.tif", None]
+    (note,) = notes
+    assert note.endswith("without a counterpart: c_confidence.")
+
+
 def test_marks_of_images_and_labels(folders):
     """Files left over are matched without marks, as in training; renderings of the same labels are no reference."""
     ours = ["top_2_10_RGB_classes.tif", "top_2_11_RGB_classes.tif", "a_mask_classes.tif", "b_leftImg8bit_classes.tif"]
