@@ -63,7 +63,11 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
         finalize=_in_one_line,
     )
     # JSON's strings and lists are TOML's.
-    environment.filters |= {"toml": partial(json.dumps, ensure_ascii=False), "percent": "{:.2%}".format}
+    environment.filters |= {
+        "toml": partial(json.dumps, ensure_ascii=False),
+        "percent": "{:.2%}".format,
+        "counted": counted,
+    }
     return environment.get_template("recipe.toml.jinja").render(
         **_report(seen),
         **_suggest_split(seen),
