@@ -37,8 +37,8 @@ from geoseg.rasters.tags import check_same_classes, legend_of
 from geoseg.tiling import Roi
 from geoseg.tiling.progress import Progress, no_progress
 
+from .class_ids import FoundValues, check_bands, describe_unknown, sample_ids
 from .class_mapping import ClassMapping, map_classes
-from .class_values import FoundValues, check_bands, describe_unknown, sample_ids
 from .label_notes import note_alteration, note_hidden_class, note_other_names
 from .labelled_images import check_image_gsd, find_raster_pairs, on_own_pixels
 from .probability_samples import SampledImage, choose_step, thin

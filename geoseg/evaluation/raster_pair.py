@@ -15,8 +15,8 @@ from geoseg.rasters.overlay import Overlay, has_other_place, overlay
 from geoseg.rasters.probabilities import check_probabilities
 from geoseg.rasters.scene import is_placed
 
+from .class_ids import FoundValues, check_bands
 from .class_mapping import ClassMapping
-from .class_values import FoundValues, check_bands
 from .pairing import Pair
 
 

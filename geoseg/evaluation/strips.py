@@ -11,7 +11,7 @@ from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.probabilities import read_levels
 
-from .class_values import describe_unknown, read_ids, sample_ids
+from .class_ids import describe_unknown, read_ids, sample_ids
 from .raster_pair import Rasters
 
 STRIP_PIXELS = 2**21

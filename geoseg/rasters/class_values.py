@@ -1,4 +1,4 @@
-"""Sentences about the values of a class raster that its legend or a user's choice does not explain."""
+"""Distinct values of a class raster, and sentences about those that its legend or a user does not explain."""
 
 from collections.abc import Collection
 

@@ -10,7 +10,7 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
 from geoseg.errors import SceneError
-from geoseg.evaluation import class_values
+from geoseg.evaluation import class_ids
 from geoseg.evaluation.class_mapping import map_classes
 from geoseg.evaluation.pairing import pair_rasters
 from geoseg.evaluation.raster_pair import open_pair
@@ -139,7 +139,7 @@ def test_a_crs_without_metres(write_ids, blobs):
 @pytest.mark.parametrize("block", [16, 64])
 def test_wide_rasters_are_decoded_in_parts(write_ids, blobs, monkeypatch, block):
     """A few columns of tiles at a time give what the whole rows do."""
-    monkeypatch.setattr(class_values, "PART_PIXELS", 1000)
+    monkeypatch.setattr(class_ids, "PART_PIXELS", 1000)
     truth = blobs(70, 300, seed=1)
     tiled = {"tiled": True, "blockxsize": block, "blockysize": block}
     found, true, _ = read(write_ids(blobs(70, 300), "a.tif", **tiled), write_ids(truth, "b.tif", **tiled))

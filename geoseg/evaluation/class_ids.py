@@ -1,4 +1,4 @@
-"""Read and check class rasters."""
+"""Read the class ids of rasters, and check that rasters hold class ids."""
 
 from collections import Counter
 from dataclasses import dataclass, field
