@@ -28,7 +28,7 @@ from .read import in_strips
 from .resampling import Resampler
 from .resizable import check_kind, check_nodata
 from .resized_profile import TARGET_TILE, describe_like, resized_profile
-from .scene import place
+from .scene import locate
 from .undeclared import report_far_fill
 from .validity import Validity, divide, is_unmasked
 
@@ -147,7 +147,7 @@ def _target_shape(
     if gsd_m is not None:
         if not 0 < gsd_m < inf:
             raise UsageError(f"`gsd_m` must be positive, found {gsd_m}.")
-        _, found_m = place(scene.name, scene)
+        _, found_m = locate(scene.name, scene)
         down, along = (step / gsd_m for step in found_m)
     else:
         assert scale is not None  # exactly one of the three is given

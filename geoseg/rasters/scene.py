@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import rasterio
 from pyproj import Transformer
 from rasterio.rpc import RPC
@@ -73,8 +72,7 @@ class Scene(Raster):
     @property
     def bounds_lonlat(self) -> tuple[float, float, float, float]:
         """West, south, east and north in degrees."""
-        rows, cols = self.grid.shape
-        corners = ground.place(self.grid.transform, np.array([(0, 0), (cols, 0), (0, rows), (cols, rows)]))
+        corners = ground.corners(self.grid)
         to_lonlat = Transformer.from_crs(self.grid.crs, "EPSG:4326", always_xy=True)
         west, south, east, north = to_lonlat.transform_bounds(*corners.min(axis=0), *corners.max(axis=0))
         return west, south, east, north
@@ -86,12 +84,12 @@ def open_scene(source: str | Path, *, max_pixels: float | None = None) -> Scene:
     at_server = ask_server(source)
     # Opened without overviews, a file without geotransform gets an arbitrary one (seen in GDAL 3.10).
     with unplaced(), opened(source, overviews=True, max_pixels=max_pixels) as dataset:
-        grid, gsd_m = place(source, dataset)
+        grid, gsd_m = locate(source, dataset)
         raster = raster_of(source, dataset, at_server)
         return Scene(grid=grid, gsd_m=gsd_m, dates=dates_of(dataset), **vars(raster))
 
 
-def place(source: str, dataset: rasterio.DatasetReader) -> tuple[Grid, tuple[float, float]]:
+def locate(source: str, dataset: rasterio.DatasetReader) -> tuple[Grid, tuple[float, float]]:
     """Grid and ground sample distance of an opened raster; raises SceneError unless it is georeferenced."""
     _check_placed(source, dataset)
     with usable_crs(source):

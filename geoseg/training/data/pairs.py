@@ -19,7 +19,7 @@ from geoseg.rasters.grid import SAME_GSD, choose_gsd, grid_at, shape_at
 from geoseg.rasters.identity import Mark, identify_file
 from geoseg.rasters.open import opened
 from geoseg.rasters.read import in_strips
-from geoseg.rasters.scene import is_placed, place
+from geoseg.rasters.scene import is_placed, locate
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Units
 from geoseg.tiling import Roi
@@ -150,7 +150,7 @@ def open_pair(
         native, plane, own = image.shape, None, None
         found_m = own_m, own_m
         if is_placed(image):
-            own, found_m = place(image.name, image)
+            own, found_m = locate(image.name, image)
         elif not image.transform.is_identity:
             plane = GeoBox(native, image.transform, None)
         geobox = None if own is None else own.geobox

@@ -15,7 +15,7 @@ from geoseg.errors import SceneError
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.bands import Band, find_bands, image_bands, refuse_negative, refuse_palette, validity_of
 from geoseg.rasters.open import opened, unplaced
-from geoseg.rasters.scene import Scene, is_placed, place, raster_of
+from geoseg.rasters.scene import Scene, is_placed, locate, raster_of
 from geoseg.rasters.tags import model_of, refuse_result
 from geoseg.rasters.values import check_units, is_physical
 from geoseg.training.data.imagery import report_undeclared, sample_some
@@ -67,7 +67,7 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
                 samples[imagery.kind].append(_sample_values(image, imagery))
                 scene = None
                 if is_placed(image):
-                    grid, gsd_m = place(str(pair.image), image)
+                    grid, gsd_m = locate(str(pair.image), image)
                     scene = Scene(grid=grid, gsd_m=gsd_m, **vars(raster))
                     scenes.append(scene)
                 if pair.label.suffix.lower() not in VECTORS:
