@@ -26,7 +26,7 @@ from .areas import AreaCounter, count_strips
 from .jobs import Finished
 from .journal import Journal, pieces
 from .memory import HELD, QUEUED, count_tracers, traced_block
-from .mosaic import Values, WorkRaster, whole, write_vrt
+from .mosaic import Values, WorkRaster, only_source, write_vrt
 from .plan import Plan
 from .result_layers import Layer, predicted_grid, road_band, work_layers
 from .rows import Rows
@@ -168,7 +168,7 @@ class Finisher:
                     band.held.popitem()
                     self._room.release()
         plan = self._journal.as_run(plan)
-        return {layer: write_vrt(plan, layer, whole(target, place), place) for layer, target in layers.items()}
+        return {layer: write_vrt(plan, layer, only_source(target, place), place) for layer, target in layers.items()}
 
     @property
     def compiling(self) -> bool:

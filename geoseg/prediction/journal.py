@@ -21,6 +21,7 @@ from rasterio.io import MemoryFile
 from geoseg.files import lock, writing
 from geoseg.models.legend import NODATA
 from geoseg.rasters.ground import crs_of
+from geoseg.rasters.vrt_sources import has_no_sources
 from geoseg.tiling import Roi, cut, roi_shape
 
 from .digests import digest_pieces
@@ -131,7 +132,7 @@ class Journal:
         name = self.piece(layer, rows, cols)
         with self.parts.near([name]) as near:
             try:
-                if is_empty(near / name):
+                if has_no_sources(near / name):
                     return np.broadcast_to(np.uint8(NODATA), (bands, *roi_shape((rows, cols))))
                 with rasterio.open(near / name) as piece:
                     found: npt.NDArray[np.uint8] = piece.read()
@@ -142,7 +143,7 @@ class Journal:
     def _write_empty(self, layer: str, rows: Rows, bands: int) -> None:
         height, width = roi_shape((rows.rows, rows.cols))
         place = ", ".join(repr(float(value)) for value in self.grid.transform.to_gdal())
-        text = f'{_EMPTY.decode()} rasterXSize="{width}" rasterYSize="{height}"><GeoTransform>{place}</GeoTransform>'
+        text = f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}"><GeoTransform>{place}</GeoTransform>'
         for band in range(1, bands + 1):
             text += f'<VRTRasterBand dataType="Byte" band="{band}"><NoDataValue>{NODATA}</NoDataValue></VRTRasterBand>'
         self.parts.write(self.piece(layer, rows.rows, rows.cols), f"{text}</VRTDataset>".encode(), flush=False)
@@ -170,16 +171,6 @@ class Journal:
             if not all(self.parts.has(self.piece(layer, part, cols)) for layer in layers):
                 return slice(part.start, rows.stop), cols
         return None
-
-
-_EMPTY = b"<VRTDataset"
-"""Start of a piece without data."""
-
-
-def is_empty(piece: Path) -> bool:
-    """Whether a piece has no data; raises OSError if it cannot be read."""
-    with piece.open("rb") as file:
-        return file.read(len(_EMPTY)) == _EMPTY
 
 
 def pieces(plan: Plan, block: Roi) -> list[slice]:

@@ -20,8 +20,8 @@ from geoseg.models.texts import in_xml
 from geoseg.rasters.geotiff import check_complete, naming_errors
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.tags import result_tags
-from geoseg.rasters.vrt_sources import SIDE
-from geoseg.tiling import Roi, is_repeated, nearest_exact, roi_shape
+from geoseg.rasters.vrt_sources import SIDE, add_source
+from geoseg.tiling import Roi, is_repeated, nearest_exact
 
 from .journal import QUICK
 from .memory import STRIP_ROWS
@@ -108,15 +108,15 @@ def match_scene(plan: Plan, layer: Layer, mosaic: Path, folder: Path) -> Path:
             down = rows_of[top : top + STRIP_ROWS]
             strip = source.read(window=Window(0, down[0], source.width, down[-1] + 1 - down[0]))
             matched.append(strip[:, down - down[0]][:, :, cols_of])
-    return write_vrt(plan, layer, whole(target, place), place)
+    return write_vrt(plan, layer, only_source(target, place), place)
 
 
 Sources = dict[Path, Roi]
 """Sources of a VRT, and the rows and columns of it that each of them holds."""
 
 
-def whole(raster: Path, place: GeoBox) -> Sources:
-    """Return a work raster as the only source."""
+def only_source(raster: Path, place: GeoBox) -> Sources:
+    """Return a work raster as the only source of a VRT."""
     height, width = place.shape
     return {raster: (slice(0, height), slice(0, width))}
 
@@ -136,23 +136,10 @@ def write_vrt(plan: Plan, layer: Layer, sources: Sources, place: GeoBox) -> Path
         Xml.SubElement(band, "NoDataValue").text = str(NODATA)
         _describe_values(band, plan, layer)
         for raster, region in sources.items():
-            _add_source(band, raster, number, region)
+            add_source(band, raster.name, number, region)
     path = next(iter(sources)).with_name(f"{layer.name}.vrt")
     Xml.ElementTree(root).write(path, encoding="utf-8")
     return path
-
-
-def _add_source(band: Xml.Element, raster: Path, number: int, region: Roi) -> None:
-    """Add a band of a raster as the source of a region; GDAL opens it when it reads there."""
-    rows, cols = region
-    height, width = roi_shape(region)
-    source = Xml.SubElement(band, "SimpleSource")
-    Xml.SubElement(source, "SourceFilename", relativeToVRT="1").text = raster.name
-    Xml.SubElement(source, "SourceBand").text = str(number)
-    Xml.SubElement(source, "SourceProperties", RasterXSize=str(width), RasterYSize=str(height), DataType="Byte")
-    for name, left, top in (("SrcRect", 0, 0), ("DstRect", cols.start, rows.start)):
-        place = {"xOff": left, "yOff": top, "xSize": width, "ySize": height}
-        Xml.SubElement(source, name, {key: str(value) for key, value in place.items()})
 
 
 def _describe_values(band: Xml.Element, plan: Plan, layer: Layer) -> None:

@@ -20,7 +20,7 @@ from geoseg.threads import in_order, in_thread
 from .geotiff import check_complete, naming_errors
 from .grid import Shape
 from .open import GDAL
-from .vrt_sources import SIDE, Blocks, move, restrict, shape_of
+from .vrt_sources import SIDE, Blocks, add_source, move, restrict, shape_of
 
 PART = 2**24
 """Pixels that a part is made of, about."""
@@ -188,14 +188,7 @@ def _show(
         band = Xml.SubElement(root, "VRTRasterBand", dataType="Byte", band=str(number))
         Xml.SubElement(band, "NoDataValue").text = str(nodata)
         for part in parts:
-            source = Xml.SubElement(band, "SimpleSource")
-            Xml.SubElement(source, "SourceFilename", relativeToVRT="1").text = part.target.name
-            Xml.SubElement(source, "SourceBand").text = str(number)
-            size = {"RasterXSize": str(width), "RasterYSize": str(part.rows.stop - part.rows.start)}
-            Xml.SubElement(source, "SourceProperties", size, DataType="Byte")
-            for name, top in (("SrcRect", 0), ("DstRect", part.rows.start)):
-                window = {"xOff": 0, "yOff": top, "xSize": width, "ySize": part.rows.stop - part.rows.start}
-                Xml.SubElement(source, name, {key: str(value) for key, value in window.items()})
+            add_source(band, part.target.name, number, (part.rows, slice(0, width)))
     if not written.all():
         restrict(root, written)
     Xml.ElementTree(root).write(target, encoding="utf-8")

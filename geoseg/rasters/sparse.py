@@ -7,7 +7,7 @@ from xml.etree import ElementTree as Xml
 import numpy as np
 import rasterio
 
-from .vrt_sources import SIDE, Blocks, path_of, region_of, shape_of
+from .vrt_sources import SIDE, Blocks, has_no_sources, path_of, region_of, shape_of
 
 
 def find_written(vrt: Path) -> Blocks:
@@ -22,7 +22,7 @@ def find_written(vrt: Path) -> Blocks:
     nodata = float(first.findtext("NoDataValue", "nan"))
     for source in first.iter("SimpleSource"):
         (rows, cols), path = region_of(source), path_of(source, vrt)
-        if _is_without_sources(path):
+        if has_no_sources(path):
             continue
         with rasterio.open(path) as raster:
             for (row, col), window in raster.block_windows(1):
@@ -46,8 +46,3 @@ def _mark(found: Blocks, some: Blocks, top: int, left: int) -> None:
     down, across = ([max(block * SIDE - start, 0) for block in span] for span, start in ((rows, top), (cols, left)))
     marked = np.logical_or.reduceat(np.logical_or.reduceat(some, down, axis=0), across, axis=1)
     found[rows.start : rows.stop, cols.start : cols.stop] |= marked
-
-
-def _is_without_sources(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"<VRT"

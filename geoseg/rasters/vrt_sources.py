@@ -1,4 +1,4 @@
-"""Read and narrow the sources of VRTs that geoseg has written."""
+"""Add, read and narrow the sources of VRTs that geoseg writes."""
 
 import math
 from collections.abc import Iterator
@@ -9,9 +9,10 @@ from xml.etree import ElementTree as Xml
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.tiling import Roi, clip, within
+from geoseg.tiling import Roi, clip, roi_shape, within
 
 from .grid import Shape
+from .vrt import VRT
 
 Blocks = npt.NDArray[np.bool_]
 """Which blocks of `SIDE` have data, `(rows, columns)`."""
@@ -25,6 +26,25 @@ _RECTANGLES = 64
 def shape_of(root: Xml.Element) -> Shape:
     """Rows and columns of a VRT."""
     return int(root.attrib["rasterYSize"]), int(root.attrib["rasterXSize"])
+
+
+def has_no_sources(raster: Path) -> bool:
+    """Whether a piece or work raster is a VRT: one without sources stands for a raster without data."""
+    with raster.open("rb") as file:
+        return file.read(len(VRT)) == VRT
+
+
+def add_source(band: Xml.Element, raster: str, number: int, region: Roi) -> None:
+    """Show a band of a raster of bytes, beside the VRT, in a region; GDAL opens it when it reads there."""
+    rows, cols = region
+    height, width = roi_shape(region)
+    source = Xml.SubElement(band, "SimpleSource")
+    Xml.SubElement(source, "SourceFilename", relativeToVRT="1").text = raster
+    Xml.SubElement(source, "SourceBand").text = str(number)
+    Xml.SubElement(source, "SourceProperties", RasterXSize=str(width), RasterYSize=str(height), DataType="Byte")
+    for name, left, top in (("SrcRect", 0, 0), ("DstRect", cols.start, rows.start)):
+        place = {"xOff": left, "yOff": top, "xSize": width, "ySize": height}
+        Xml.SubElement(source, name, {key: str(value) for key, value in place.items()})
 
 
 def path_of(source: Xml.Element, vrt: Path) -> Path:
