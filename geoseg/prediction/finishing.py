@@ -103,6 +103,11 @@ class Finisher:
         if self.tracing is not None:
             self._skeleton = Background(partial(self._trace, self.tracing), depth=QUEUED, name="trace")
 
+    @property
+    def compiling(self) -> bool:
+        """Whether the road tracer is being compiled, which happens once on a machine."""
+        return self._compilation is not None and self._compilation.needed
+
     def add(self, finished: Finished) -> None:
         """Record finished pieces, without waiting for the threads; raises their errors unchanged."""
         rows, cols = finished.region
@@ -144,36 +149,38 @@ class Finisher:
 
     def _assemble(self, bands: Iterator[_Band]) -> dict[Layer, Path]:
         """Append bands to the work raster of each layer, count their classes, and pass their roads on."""
-        plan, place, clock = self._plan, predicted_grid(self._plan), self.clock
-        layers = {layer: self._journal.folder / f"whole_{layer.name}.tif" for layer in work_layers(plan)}
-        road_layer, road_number = road_band(plan)
-        with clock.busy("assemble"), rasterio.Env(**GDAL), ExitStack() as stack:
-            rasters = [
-                (layer, stack.enter_context(WorkRaster(layer, target, place))) for layer, target in layers.items()
-            ]
-            for band in clock.awaiting("assemble", bands):
-                for layer, raster in rasters:
+        place = predicted_grid(self._plan)
+        layers = {layer: self._journal.folder / f"whole_{layer.name}.tif" for layer in work_layers(self._plan)}
+        with self.clock.busy("assemble"), rasterio.Env(**GDAL), ExitStack() as stack:
+            rasters = {layer: stack.enter_context(WorkRaster(layer, path, place)) for layer, path in layers.items()}
+            for band in self.clock.awaiting("assemble", bands):
+                for layer, raster in rasters.items():
                     values = _read(self._journal, band, layer)
                     raster.append(values)
                     if layer.name == "classes":
-                        top = band.rows.start - plan.roi[0].start
-                        self.areas.add(top, count_strips(values[0], top, len(plan.legend.entries)))
-                    if self._skeleton is not None and layer.name == road_layer:
-                        road = values[road_number - 1]
-                        if len(values) > 1 and not is_repeated(road):
-                            road = road.copy()  # to free the other bands
-                        with clock.waiting("assemble"):
-                            self._skeleton.put(road)
+                        self._count(values[0], band)
+                    self._pass_on_road(layer, values)
                 while band.held:
                     band.held.popitem()
                     self._room.release()
-        plan = self._journal.as_run(plan)
-        return {layer: write_vrt(plan, layer, only_source(target, place), place) for layer, target in layers.items()}
+        plan = self._journal.as_run(self._plan)
+        return {layer: write_vrt(plan, layer, only_source(path, place), place) for layer, path in layers.items()}
 
-    @property
-    def compiling(self) -> bool:
-        """Whether the road tracer is being compiled, which happens once on a machine."""
-        return self._compilation is not None and self._compilation.needed
+    def _count(self, classes: Bytes, band: _Band) -> None:
+        """Count the classes of a band."""
+        top = band.rows.start - self._plan.roi[0].start
+        self.areas.add(top, count_strips(classes, top, len(self._plan.legend.entries)))
+
+    def _pass_on_road(self, layer: Layer, values: Values) -> None:
+        """Pass rows of a layer on to the tracer, if it holds the probability of road and roads are traced."""
+        name, number = road_band(self._plan)
+        if self._skeleton is None or layer.name != name:
+            return
+        road = values[number - 1]
+        if len(values) > 1 and not is_repeated(road):
+            road = road.copy()  # to free the other bands
+        with self.clock.waiting("assemble"):
+            self._skeleton.put(road)
 
     def _trace(self, tracing: Tracing, rows: Iterator[Bytes]) -> Chains:
         """Trace the skeleton of roads from rows as they come."""
