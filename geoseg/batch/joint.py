@@ -7,10 +7,10 @@ from geoseg.errors import MismatchError
 from geoseg.messages import warn
 from geoseg.models.bundle import Card
 from geoseg.models.texts import without_secrets
+from geoseg.prediction.imagery import Imagery
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.prepare import Prepared
 from geoseg.prediction.settings import Settings
-from geoseg.prediction.stretching import Imagery
 from geoseg.sentences import join_words
 
 from .manifest import Joint, Manifest

@@ -16,12 +16,13 @@ from geoseg.rasters.scene import Scene, open_scene
 from geoseg.tiling import FAMILIES, roi_shape
 
 from .disk import find_share
+from .imagery import Imagery
 from .layout import check_overlap, choose_grid, choose_lattice, cut_blocks, scene_pixels
 from .memory import max_columns
 from .plan import Plan
 from .scene_bands import choose_imagery, examine_imagery, find_imagery
 from .settings import Settings
-from .stretching import Imagery, Scalings, scale_values
+from .stretching import Scalings, scale_values
 
 if TYPE_CHECKING:
     from .aoi import Aoi

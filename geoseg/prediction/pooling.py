@@ -15,9 +15,10 @@ from geoseg.rasters.scene import open_scene
 from geoseg.rasters.stac import Asset, open_source
 from geoseg.rasters.stretch import Percentiles
 
+from .imagery import Imagery
 from .scene_bands import choose_imagery
 from .settings import Settings
-from .stretching import Imagery, pool_values
+from .stretching import pool_values
 
 
 def pool_stretch(

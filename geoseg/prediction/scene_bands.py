@@ -27,9 +27,9 @@ from geoseg.rasters.undeclared import (
 from geoseg.rasters.validity import Mask, may_have
 from geoseg.sentences import counted
 
+from .imagery import Imagery
 from .sampled_values import SampledValues
 from .settings import Settings
-from .stretching import Imagery
 
 _FEWEST = 100
 """Fewest valid pixels of a sample whose range represents a raster."""

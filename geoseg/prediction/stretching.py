@@ -1,7 +1,6 @@
 """Decide how a scene's values become network inputs: by the model's scaling, or by a stretch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,49 +8,15 @@ from geoseg.errors import MismatchError, SceneError
 from geoseg.messages import warn
 from geoseg.models.bundle import Card, Scaling
 from geoseg.rasters.sample import sample_values
-from geoseg.rasters.scene import Raster
 from geoseg.rasters.stretch import Percentiles, Stretch, measure_stretch, parse_stretch
-from geoseg.rasters.validity import Validity
-from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of
+from geoseg.rasters.values import check_units, choose_scaling, is_physical
 from geoseg.sentences import join_words
 
-from .sampled_values import STRAY, SampledValues, describe_strays, range_of
+from .imagery import Imagery
+from .sampled_values import STRAY, describe_strays, range_of
 
 _POOLED = 16
 """Most images whose sampled values are all used for one stretch: a quarter of a gigabyte for three bands."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Imagery:
-    """A raster as a model reads it."""
-
-    raster: Raster
-    bands: tuple[int, ...]
-    """Counted from 1, in the order of the model's."""
-    validity: Validity
-    """Which pixels have data."""
-    sampled: SampledValues | None = None
-    """Of valid pixels; None if none were read, or hardly any of those is valid."""
-
-    @property
-    def name(self) -> str:
-        """Path or URL."""
-        return self.raster.source
-
-    @property
-    def units(self) -> Units:
-        """Declared scale and offset of the bands."""
-        return tuple(self.raster.units[band - 1] for band in self.bands)
-
-    @property
-    def kind(self) -> str:
-        """Kind of the values: physical, or of a data type."""
-        return kind_of(self.raster.dtype, self.units)
-
-    @property
-    def values(self) -> str:
-        """Declared units or data type of the values, as a predicate for messages."""
-        return f"declares {format_units(self.units)}" if is_physical(self.units) else f"holds {self.kind} values"
 
 
 Scalings = tuple[tuple[Scaling, ...], Stretch | None]

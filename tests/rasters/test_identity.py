@@ -22,7 +22,7 @@ from geoseg.evaluation.strips import strips
 from geoseg.models.bundle import Scaling
 from geoseg.polygons import polygonise
 from geoseg.polygons.class_raster import BAND_ROWS
-from geoseg.prediction.stretching import Imagery
+from geoseg.prediction.imagery import Imagery
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import open_scene, raster_of

@@ -16,7 +16,7 @@ from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.files import check_outputs, whole
 from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
-from geoseg.prediction.stretching import Imagery
+from geoseg.prediction.imagery import Imagery
 from geoseg.rasters.band_texts import BandTexts, read_texts
 from geoseg.rasters.bands import image_bands, validity_of
 from geoseg.rasters.class_names import class_names_of

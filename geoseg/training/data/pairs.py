@@ -14,7 +14,7 @@ from geoseg.datasets.listing import VECTORS
 from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import UsageError
 from geoseg.models.bundle import Card, Scaling
-from geoseg.prediction.stretching import Imagery
+from geoseg.prediction.imagery import Imagery
 from geoseg.rasters.grid import SAME_GSD, choose_gsd, grid_at, shape_at
 from geoseg.rasters.identity import Mark, identify_file
 from geoseg.rasters.open import opened

@@ -12,7 +12,7 @@ import rasterio
 from geoseg.datasets.listing import VECTORS
 from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import SceneError
-from geoseg.prediction.stretching import Imagery
+from geoseg.prediction.imagery import Imagery
 from geoseg.rasters.bands import Band, find_bands, image_bands, refuse_negative, refuse_palette, validity_of
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, is_placed, locate, raster_of
