@@ -60,11 +60,7 @@ def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imager
 
     Also return what is assumed, in sentences. Raises SceneError, MismatchError or UsageError.
     """
-    refuse_result(raster.source, raster.result_of)
-    refuse_palette(raster.source, (band.colour for band in raster.bands))
-    refuse_negative(raster.source, raster.bands)
-    if raster.dtype.startswith("complex"):  # also GDAL's complex_int16, which NumPy does not know
-        raise SceneError(f"{raster.source} holds {raster.dtype} values; save their magnitude as a scene.")
+    refuse_unlike_imagery(raster)
     if settings.bands is None:
         choice = choose_bands(raster.source, raster.bands, card.bands)
     else:
@@ -72,6 +68,15 @@ def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imager
     nodata = _nodata(raster, card, settings.nodata_values)
     validity = validity_of(raster.bands, apart=choice.numbers, nodata=nodata)
     return Imagery(raster=raster, bands=choice.numbers, validity=validity), choice.warnings
+
+
+def refuse_unlike_imagery(raster: Raster) -> None:
+    """Raise SceneError for results of geoseg, and for colours or values that a network cannot read."""
+    refuse_result(raster.source, raster.result_of)
+    refuse_palette(raster.source, (band.colour for band in raster.bands))
+    refuse_negative(raster.source, raster.bands)
+    if raster.dtype.startswith("complex"):  # also GDAL's complex_int16, which NumPy does not know
+        raise SceneError(f"{raster.source} holds {raster.dtype} values; save their magnitude as a raster of its own.")
 
 
 def examine_imagery(imagery: Imagery, assumed: Iterable[str]) -> Imagery:

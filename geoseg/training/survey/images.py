@@ -13,10 +13,10 @@ from geoseg.datasets.listing import VECTORS
 from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import SceneError
 from geoseg.prediction.imagery import Imagery
-from geoseg.rasters.bands import Band, find_bands, image_bands, refuse_negative, refuse_palette, validity_of
+from geoseg.prediction.scene_bands import refuse_unlike_imagery
+from geoseg.rasters.bands import Band, find_bands, image_bands, validity_of
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, is_placed, locate, raster_of
-from geoseg.rasters.tags import model_of, refuse_result
 from geoseg.rasters.values import check_units, is_physical
 from geoseg.training.data.imagery import report_undeclared, sample_some
 from geoseg.training.data.label_places import check_features, check_label
@@ -47,57 +47,68 @@ class ImageSurvey:
     labels: LabelSurvey
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Image:
+    """What is seen of one labelled image."""
+
+    pair: Files
+    shape: tuple[int, int]
+    imagery: Imagery
+    scene: Scene | None
+    """None for an image without georeference."""
+    values: npt.NDArray[np.generic]
+    """Sample `(values,)` of the valid pixels."""
+
+
 def survey_images(images: str, labels: str | None) -> ImageSurvey:
     """Find pairs and open some of them; DataError or UsageError if training could not use them."""
     files = tuple(find_pairs(images, labels))
-    opened_pairs = [files[number] for number in np.unique(np.linspace(0, len(files) - 1, SAMPLED_PAIRS).astype(int))]
-    shapes, scenes, with_vectors, read = [], [], [], []
-    bands: dict[tuple[Band, ...], str] = {}
-    samples = defaultdict(list)
+    sampled = np.unique(np.linspace(0, len(files) - 1, SAMPLED_PAIRS).astype(int))
     with unplaced():
-        for pair in opened_pairs:
-            with opened(str(pair.image), overviews=True) as image:
-                raster = raster_of(str(pair.image), image)
-                named = raster.bands
-                _check_image(image, named)
-                shapes.append(image.shape)
-                bands.setdefault(named, image.name)
-                imagery = Imagery(raster=raster, bands=_choose_bands(named), validity=validity_of(named))
-                read.append(imagery)
-                samples[imagery.kind].append(_sample_values(image, imagery))
-                scene = None
-                if is_placed(image):
-                    grid, gsd_m = locate(str(pair.image), image)
-                    scene = Scene(grid=grid, gsd_m=gsd_m, **vars(raster))
-                    scenes.append(scene)
-                if pair.label.suffix.lower() not in VECTORS:
-                    check_label(pair, image, None if scene is None else scene.geobox)
-                elif scene is None:
-                    raise SceneError(f"{pair.image} has no georeference; vector labels need an image with a CRS.")
-                else:
-                    with_vectors.append((pair, scene.geobox))
-        check_features(with_vectors)
+        seen = [_survey_image(files[number]) for number in sampled]
+        check_features(
+            [(each.pair, each.scene.geobox) for each in seen if each.scene is not None and _has_vectors(each.pair)]
+        )
+        bands: dict[tuple[Band, ...], str] = {}
+        values = defaultdict(list)
+        for image in seen:
+            bands.setdefault(image.imagery.raster.bands, image.imagery.name)
+            values[image.imagery.kind].append(image.values)
         return ImageSurvey(
             files=files,
-            shapes=tuple(shapes),
-            scenes=tuple(scenes),
+            shapes=tuple(image.shape for image in seen),
+            scenes=tuple(image.scene for image in seen if image.scene is not None),
             bands=tuple(bands),
             chosen=_choose_same_bands(bands),
-            limits={kind: _find_limits(np.concatenate(parts), kind) for kind, parts in samples.items()},
-            undeclared=report_undeclared(sample_some(read)),
-            labels=survey_labels([pair.label for pair in opened_pairs]),
+            limits={kind: _find_limits(np.concatenate(parts), kind) for kind, parts in values.items()},
+            undeclared=report_undeclared(sample_some([image.imagery for image in seen])),
+            labels=survey_labels([image.pair.label for image in seen]),
         )
 
 
-def _check_image(image: rasterio.DatasetReader, bands: tuple[Band, ...]) -> None:
-    """Refuse images that training cannot use."""
-    if not image_bands(bands):
-        raise SceneError(f"{image.name} has only an alpha band; training needs at least one band of data.")
-    refuse_result(image.name, model_of(image))
-    refuse_palette(image.name, image.colorinterp)
-    refuse_negative(image.name, bands)
-    if image.dtypes[0].startswith("complex"):
-        raise SceneError(f"{image.name} holds {image.dtypes[0]} values; save their magnitude as an image of its own.")
+def _survey_image(pair: Files) -> _Image:
+    """Open an image and check its label; refuses those that training cannot use."""
+    source = str(pair.image)
+    with opened(source, overviews=True) as image:
+        raster = raster_of(source, image)
+        if not image_bands(raster.bands):
+            raise SceneError(f"{source} has only an alpha band; training needs at least one band of data.")
+        refuse_unlike_imagery(raster)
+        imagery = Imagery(raster=raster, bands=_choose_bands(raster.bands), validity=validity_of(raster.bands))
+        values = _sample_values(image, imagery)
+        scene = None
+        if is_placed(image):
+            grid, gsd_m = locate(source, image)
+            scene = Scene(grid=grid, gsd_m=gsd_m, **vars(raster))
+        if not _has_vectors(pair):
+            check_label(pair, image, None if scene is None else scene.geobox)
+        elif scene is None:
+            raise SceneError(f"{source} has no georeference; vector labels need an image with a CRS.")
+        return _Image(pair=pair, shape=image.shape, imagery=imagery, scene=scene, values=values)
+
+
+def _has_vectors(pair: Files) -> bool:
+    return pair.label.suffix.lower() in VECTORS
 
 
 def _choose_bands(bands: tuple[Band, ...]) -> tuple[int, ...]:
