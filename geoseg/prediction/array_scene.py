@@ -15,7 +15,8 @@ from rasterio.io import MemoryFile
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.messages import warn
-from geoseg.rasters.bands import Band, find_bands
+from geoseg.rasters.band_choice import find_bands
+from geoseg.rasters.bands import Band
 from geoseg.rasters.grid import SAME_GSD
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import cause, unplaced

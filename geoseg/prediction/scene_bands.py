@@ -12,7 +12,8 @@ from geoseg.errors import MismatchError, SceneError, UsageError
 from geoseg.messages import warn
 from geoseg.models.bundle import Card
 from geoseg.rasters.apart import read_apart
-from geoseg.rasters.bands import Choice, choose_bands, refuse_negative, refuse_palette, validity_of
+from geoseg.rasters.band_choice import Choice, choose_bands
+from geoseg.rasters.bands import refuse_negative, refuse_palette, validity_of
 from geoseg.rasters.scene import Raster
 from geoseg.rasters.tags import refuse_result
 from geoseg.rasters.thinning import thin
@@ -73,7 +74,7 @@ def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imager
 def refuse_unlike_imagery(raster: Raster) -> None:
     """Raise SceneError for results of geoseg, and for colours or values that a network cannot read."""
     refuse_result(raster.source, raster.result_of)
-    refuse_palette(raster.source, (band.colour for band in raster.bands))
+    refuse_palette(raster.source, raster.bands)
     refuse_negative(raster.source, raster.bands)
     if raster.dtype.startswith("complex"):  # also GDAL's complex_int16, which NumPy does not know
         raise SceneError(f"{raster.source} holds {raster.dtype} values; save their magnitude as a raster of its own.")

@@ -7,7 +7,8 @@ import rasterio.shutil
 from rasterio.enums import ColorInterp
 
 from geoseg.errors import SceneError
-from geoseg.rasters.bands import Choice, alpha_of, choose_bands, find_bands, name_bands
+from geoseg.rasters.band_choice import Choice, choose_bands, find_bands
+from geoseg.rasters.bands import alpha_of, name_bands
 from geoseg.rasters.resize import resize
 from geoseg.rasters.spectra import name_spectra
 
