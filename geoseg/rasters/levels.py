@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from xml.etree import ElementTree as Xml
 
 import numpy as np
 import rasterio
 from rasterio import Affine
 from rasterio.enums import Resampling
+from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
 from geoseg.models.engines.hardware import count_cores
@@ -114,40 +116,53 @@ def make_part(part: LevelPart) -> Blocks:
 
     It may run twice at a time: the target is replaced as a whole.
     """
-    rows, width = part.rows, part.shape[1]
-    blocks = np.zeros((len(part.blocks), math.ceil(width / SIDE)), bool)
     with (
         rasterio.Env(**GDAL),
         TemporaryDirectory(dir=part.target.parent, prefix="part_") as folder,
         rasterio.open(part.source) as raster,
     ):
-        down, along = (fine / coarse for fine, coarse in zip(raster.shape, part.shape, strict=True))
-        nodata, place = raster.nodata, raster.transform
-        profile = {"driver": "GTiff", "dtype": raster.dtypes[0], "count": raster.count, "nodata": nodata}
-        profile |= {"height": rows.stop - rows.start, "width": width, "bigtiff": "if_safer"}
-        profile |= {"transform": place @ Affine.scale(along, down) @ Affine.translation(0, rows.start)}
-        profile |= {"tiled": True, "blockxsize": SIDE, "blockysize": SIDE, "sparse_ok": True}
-        profile |= COMPRESSION | {"zlevel": DEFLATE_LEVEL}
         path = Path(folder) / part.target.name
         with naming_errors(path):
-            with rasterio.open(path, "w", **profile) as made:
-                for row, col in np.ndindex(*blocks.shape):
-                    lines, cols = _span(part.blocks[row], part.shape[0]), _span(col, width)
-                    if not part.written[_blocks_under(lines, down), _blocks_under(cols, along)].any():
-                        continue
-                    height, length = lines.stop - lines.start, cols.stop - cols.start
-                    window = Window(cols.start * along, lines.start * down, length * along, height * down)
-                    values = raster.read(
-                        window=window,
-                        out_shape=(raster.count, height, length),
-                        resampling=Resampling[part.resampling],
-                    )
-                    blocks[row, col] = (values != nodata).any()
-                    if blocks[row, col]:
-                        made.write(values, window=Window(cols.start, lines.start - rows.start, length, height))
+            with rasterio.open(path, "w", **_profile(part, raster)) as made:
+                blocks = _fill(part, raster, made)
             check_complete(path, written=blocks)
             path.replace(part.target)
     return blocks
+
+
+def _profile(part: LevelPart, raster: DatasetReader) -> dict[str, Any]:
+    down, along = _steps(part, raster)
+    rows, width = part.rows, part.shape[1]
+    profile = {"driver": "GTiff", "dtype": raster.dtypes[0], "count": raster.count, "nodata": raster.nodata}
+    profile |= {"height": rows.stop - rows.start, "width": width, "bigtiff": "if_safer"}
+    profile |= {"transform": raster.transform @ Affine.scale(along, down) @ Affine.translation(0, rows.start)}
+    profile |= {"tiled": True, "blockxsize": SIDE, "blockysize": SIDE, "sparse_ok": True}
+    return profile | COMPRESSION | {"zlevel": DEFLATE_LEVEL}
+
+
+def _fill(part: LevelPart, raster: DatasetReader, made: DatasetWriter) -> Blocks:
+    """Write the blocks of a part that have data; returns which these are."""
+    down, along = _steps(part, raster)
+    blocks = np.zeros((len(part.blocks), math.ceil(part.shape[1] / SIDE)), bool)
+    for row, col in np.ndindex(*blocks.shape):
+        lines, cols = _span(part.blocks[row], part.shape[0]), _span(col, part.shape[1])
+        if not part.written[_blocks_under(lines, down), _blocks_under(cols, along)].any():
+            continue
+        height, length = lines.stop - lines.start, cols.stop - cols.start
+        values = raster.read(
+            window=Window(cols.start * along, lines.start * down, length * along, height * down),
+            out_shape=(raster.count, height, length),
+            resampling=Resampling[part.resampling],
+        )
+        blocks[row, col] = (values != raster.nodata).any()
+        if blocks[row, col]:
+            made.write(values, window=Window(cols.start, lines.start - part.rows.start, length, height))
+    return blocks
+
+
+def _steps(part: LevelPart, raster: DatasetReader) -> tuple[float, float]:
+    """Rows and columns of the source in one of the level."""
+    return raster.height / part.shape[0], raster.width / part.shape[1]
 
 
 def _cut(source: Path, shown: Path, shape: Shape, written: Blocks, resampling: str, *, factor: int) -> list[LevelPart]:

@@ -92,12 +92,7 @@ def opened(
             # Of a dataset without overviews, GDAL lists the first file only.
             with nullcontext(dataset) if identity or overviews else _open(source) as whole:
                 if not identity:
-                    check_bands(source, whole)
-                    report_turned(source, whole)
-                    check_size(source, dataset.shape, max_pixels)
-                    check_dataset(source, whole)
-                    for name in whole.files[1:] if whole.driver == "VRT" else ():
-                        refuse_unreadable_sidecars(name)
+                    _check_first(source, whole, dataset.shape, max_pixels)
                 files = whole.files
                 found = identity or (identify(whole) if on_disk(source) else ())
             check_blocks(source, dataset)
@@ -115,6 +110,16 @@ def opened(
         raise SceneError(f"{legible(source)} has a name that is not UTF-8, which GDAL needs; rename it.") from error
     finally:
         forget_unread()
+
+
+def _check_first(source: str, whole: rasterio.DatasetReader, shape: tuple[int, int], max_pixels: float | None) -> None:
+    """Check what cannot change between the first opening of a raster and others; `shape` is that of what is read."""
+    check_bands(source, whole)
+    report_turned(source, whole)
+    check_size(source, shape, max_pixels)
+    check_dataset(source, whole)
+    for name in whole.files[1:] if whole.driver == "VRT" else ():
+        refuse_unreadable_sidecars(name)
 
 
 def _open(source: str, **options: str) -> rasterio.DatasetReader:
