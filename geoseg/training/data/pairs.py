@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import UsageError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.prediction.imagery import Imagery
-from geoseg.rasters.grid import SAME_GSD, choose_gsd, grid_at, shape_at
+from geoseg.rasters.grid import SAME_GSD, Grid, choose_gsd, grid_at, shape_at
 from geoseg.rasters.identity import Mark, identify_file
 from geoseg.rasters.open import opened
 from geoseg.rasters.read import in_strips
@@ -147,54 +147,60 @@ def open_pair(
         kind, expected = ("vector", "coding = 'vector'") if is_vector else ("raster", "another coding")
         raise UsageError(f"data set {entry.name} has the {kind} label {files.label.name}; give it {expected}.")
     with opened(str(files.image), overviews=True, identity=imagery.raster.identity) as image:
-        native, plane, own = image.shape, None, None
-        found_m = own_m, own_m
-        if is_placed(image):
-            own, found_m = locate(image.name, image)
-        elif not image.transform.is_identity:
-            plane = GeoBox(native, image.transform, None)
+        own, plane, native_m = _locate(image, own_m)
         geobox = None if own is None else own.geobox
         if isinstance(coding, LabelEncoder):
             labelled = check_label(files, image, geobox, coloured=coding.coding.coloured)
         else:
             labelled = LabelRaster(identity=identify_file(files.label), by_place=False)
+        native = Pair(
+            data_set=entry.name,
+            name=files.name,
+            image=files.image,
+            label=files.label,
+            image_identity=imagery.raster.identity,
+            labelled=labelled,
+            native=image.shape,
+            native_m=native_m,
+            shape=image.shape,
+            gsd_m=math.sqrt(math.prod(native_m)),
+            grid=geobox,
+            plane=plane,
+            bands=imagery.bands,
+            validity=imagery.validity,
+            dtype=imagery.raster.dtype,
+            units=imagery.units,
+            scaling=scaling,
+            coding=coding,
+            ignored=ignored,
+            chunk=_choose_chunk(image, image.shape),
+        )
         pairs = []
         for wanted_m in gsds_m:
-            gsd_m = wanted_m(found_m) if callable(wanted_m) else wanted_m
-            _check_gsd(image.name, found_m, gsd_m)
-            grid = own if gsd_m is None or own is None else grid_at(gsd_m, own, found_m)
-            shape = native if gsd_m is None else shape_at(gsd_m, native, found_m)
-            pairs.append(
-                Pair(
-                    data_set=entry.name,
-                    name=files.name,
-                    image=files.image,
-                    label=files.label,
-                    image_identity=imagery.raster.identity,
-                    labelled=labelled,
-                    native=native,
-                    native_m=found_m,
-                    shape=shape,
-                    gsd_m=math.sqrt(math.prod(found_m)) if gsd_m is None else gsd_m,
-                    grid=None if grid is None else grid.geobox,
-                    plane=plane,
-                    bands=imagery.bands,
-                    validity=imagery.validity,
-                    dtype=imagery.raster.dtype,
-                    units=imagery.units,
-                    scaling=scaling,
-                    coding=coding,
-                    ignored=ignored,
-                    chunk=_choose_chunk(image, shape),
-                )
-            )
+            gsd_m = wanted_m(native_m) if callable(wanted_m) else wanted_m
+            if gsd_m is None:
+                pairs.append(native)
+                continue
+            _check_gsd(image.name, native_m, gsd_m)
+            shape = shape_at(gsd_m, image.shape, native_m)
+            grid = None if own is None else grid_at(gsd_m, own, native_m).geobox
+            pairs.append(replace(native, shape=shape, gsd_m=gsd_m, grid=grid, chunk=_choose_chunk(image, shape)))
         return pairs
 
 
-def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> None:
+def _locate(image: rasterio.DatasetReader, own_m: float) -> tuple[Grid | None, GeoBox | None, tuple[float, float]]:
+    """Grid of an image and the plane of its world file, None without one, and its ground sample distance."""
+    if is_placed(image):
+        grid, native_m = locate(image.name, image)
+        return grid, None, native_m
+    plane = None if image.transform.is_identity else GeoBox(image.shape, image.transform, None)
+    return None, plane, (own_m, own_m)
+
+
+def _check_gsd(name: str, found: tuple[float, float], wanted: float) -> None:
     """Check that an image's GSD is plausible for the card's."""
     most = FURTHEST * (1 + SAME_GSD)
-    if wanted is not None and not all(1 / most <= step / wanted <= most for step in found):
+    if not all(1 / most <= step / wanted <= most for step in found):
         raise UsageError(
             f"card.gsd_m is {wanted:g}, but {name} has pixels of {np.mean(found):.3g} m, more than {FURTHEST} times "
             f"as {'large' if np.mean(found) > wanted else 'small'}; check both."
