@@ -6,7 +6,8 @@ from typing import Any
 
 import griffe
 
-RECIPE, CARD = "geoseg.training.recipe.recipe", "geoseg.models.bundle"
+RECIPE = ("geoseg.training.recipe.recipe", "geoseg.training.recipe.learning")
+CARD = ("geoseg.models.bundle", "geoseg.models.legend")
 _DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
@@ -16,7 +17,7 @@ def recipe_schema() -> dict[str, Any]:
 
     schema = Recipe.model_json_schema()
     schema["required"].remove("name")
-    return _DIALECT | _described(schema, RECIPE)
+    return _DIALECT | _described(schema, *RECIPE)
 
 
 def card_schema() -> dict[str, Any]:
@@ -26,7 +27,7 @@ def card_schema() -> dict[str, Any]:
     from geoseg.models.bundle import FORMAT, Card
 
     schema = TypeAdapter(Card).json_schema(mode="serialization")
-    _described(schema, CARD, "geoseg.models.legend")
+    _described(schema, *CARD)
     of_file = {"const": FORMAT, "description": "Version of this format."}
     schema["properties"] = {"format": of_file} | schema["properties"]
     schema["required"] = ["format", *schema["required"], "provenance"]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from geoseg.tiling.progress import Progress
 
 from .build import build_augmenter, build_batches, compile_network, draw_calibration_images, keep_compiled_for
-from .recipe.recipe import Schedule, TeacherTable
+from .recipe.learning import Schedule, TeacherTable
 from .recipe.resolve import Run
 from .report import write_report, write_scene_frame
 from .run.batches import TrainingBatches

@@ -13,8 +13,9 @@ from geoseg.files import write_text
 from geoseg.models.backend import start_keras
 from geoseg.tiling.progress import Progress, no_progress
 
+from .recipe.learning import Schedule
 from .recipe.load import as_recipe
-from .recipe.recipe import Recipe, Schedule
+from .recipe.recipe import Recipe
 from .recipe.resolve import resolve
 from .run.run_folder import Row, RunFolder, best_row, read_history
 from .run.stopwatch import Stopwatch

@@ -28,8 +28,9 @@ from geoseg.models.weights import rounded
 from geoseg.prediction.predict import predict
 from geoseg.rendering import render_scene
 from geoseg.training.recipe.label_sets import build_legend
+from geoseg.training.recipe.learning import TeacherTable
 from geoseg.training.recipe.load import parse_recipe
-from geoseg.training.recipe.recipe import Network, Split, TeacherTable
+from geoseg.training.recipe.recipe import Network, Split
 from geoseg.training.run.clock import FollowClock
 from geoseg.training.run.neural_network import build_shipped
 from geoseg.training.run.run_folder import COLUMNS, read_history

@@ -15,7 +15,8 @@ from geoseg.home import expanded
 from geoseg.models.bundle import read_card
 from geoseg.models.shipped import find_model
 
-from .recipe import DataSet, Network, Recipe, Section
+from .recipe import DataSet, Network, Recipe
+from .sections import Section
 
 _ARCHITECTURE = ("preset", "width", "depth", "encoder")
 """Keys that define the layers of a network."""

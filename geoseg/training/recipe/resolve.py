@@ -14,18 +14,8 @@ from geoseg.tiling.window import FAMILIES
 from geoseg.version import __version__
 
 from .label_sets import LabelSets, build_legend, collect_label_sets
-from .recipe import (
-    Augmentation,
-    ClassWeights,
-    DataSet,
-    Loss,
-    LossTerm,
-    Network,
-    Recipe,
-    Rendered,
-    Schedule,
-    TeacherTable,
-)
+from .learning import Augmentation, ClassWeights, Loss, LossTerm, Schedule, TeacherTable
+from .recipe import DataSet, Network, Recipe, Rendered
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from geoseg.models.backend import Tensor
-from geoseg.training.recipe.recipe import Augmentation
+from geoseg.training.recipe.learning import Augmentation
 
 from .changes import BLUR_REACH, NOISE_STARTS, Changes, draw_changes, margin_side
 

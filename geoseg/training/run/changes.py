@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from geoseg.training.recipe.recipe import Augmentation
+from geoseg.training.recipe.learning import Augmentation
 
 Changes = dict[str, npt.NDArray[np.generic]]
 """Changes of a batch, each array with one entry per window:

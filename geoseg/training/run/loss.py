@@ -11,7 +11,7 @@ from geoseg.models.losses.class_weights import effective_number, label_weights, 
 from geoseg.models.losses.pixels import MarginalCrossEntropy, WeightedSum
 from geoseg.models.losses.regions import Lovasz, Tversky
 from geoseg.training.recipe.label_sets import LabelSets
-from geoseg.training.recipe.recipe import ClassWeights, Loss, LossTerm
+from geoseg.training.recipe.learning import ClassWeights, Loss, LossTerm
 
 Counts = npt.NDArray[np.float64]
 CountPixels = Callable[[], Counts]

@@ -14,7 +14,8 @@ from geoseg.models.bundle import Card, read_card
 from geoseg.models.legend import Legend
 from geoseg.models.networks.presets import build_preset
 from geoseg.models.saved_network import load_network
-from geoseg.training.recipe.recipe import Network, Schedule
+from geoseg.training.recipe.learning import Schedule
+from geoseg.training.recipe.recipe import Network
 
 
 def build_trained(choice: Network, card: Card, *, precision: str) -> keras.Model:

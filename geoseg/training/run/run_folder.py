@@ -13,8 +13,9 @@ from typing import Any
 
 from geoseg.errors import DataError, OutputError, UsageError
 from geoseg.files import lock, whole, write_text, writing
+from geoseg.training.recipe.learning import Schedule
 from geoseg.training.recipe.load import load_recipe
-from geoseg.training.recipe.recipe import Recipe, Schedule
+from geoseg.training.recipe.recipe import Recipe
 
 COLUMNS = (
     "epoch",

@@ -15,7 +15,7 @@ from geoseg.models.losses.taught import TaughtCrossEntropy, known_classes
 from geoseg.models.precision import mixed
 from geoseg.models.saved_network import load_network
 from geoseg.training.recipe.label_sets import LabelSets
-from geoseg.training.recipe.recipe import TeacherTable
+from geoseg.training.recipe.learning import TeacherTable
 
 from .neural_network import averaged_weights
 from .views import Views

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from keras import ops
 
 from geoseg.models.backend import Tensor
-from geoseg.training.recipe.recipe import Augmentation
+from geoseg.training.recipe.learning import Augmentation
 
 from .devices import places_in_batch
 

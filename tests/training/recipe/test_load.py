@@ -11,8 +11,9 @@ from standins import make_card
 from geoseg.errors import BundleError, UsageError
 from geoseg.models.bundle import MEMBER
 from geoseg.training.recipe.label_sets import build_legend
+from geoseg.training.recipe.learning import Augmentation, Schedule
 from geoseg.training.recipe.load import as_recipe, load_recipe
-from geoseg.training.recipe.recipe import Augmentation, CardTable, Recipe, Schedule
+from geoseg.training.recipe.recipe import CardTable, Recipe
 
 MINIMAL = """
 name = "test"

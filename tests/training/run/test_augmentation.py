@@ -7,7 +7,7 @@ from PIL import Image, ImageEnhance
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from geoseg.tiling import reflect
-from geoseg.training.recipe.recipe import Augmentation
+from geoseg.training.recipe.learning import Augmentation
 from geoseg.training.run.augmentation import Augmenter
 
 IGNORED = 6

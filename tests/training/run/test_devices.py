@@ -23,7 +23,7 @@ from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.models.losses.regions import Lovasz, Tversky
 from geoseg.models.legend import Legend, LegendClass
 from geoseg.training.recipe.label_sets import LabelSets
-from geoseg.training.recipe.recipe import Augmentation, TeacherTable
+from geoseg.training.recipe.learning import Augmentation, TeacherTable
 from geoseg.training.run.augmentation import Augmenter
 from geoseg.training.run.batches import TrainingBatches
 from geoseg.training.run.devices import choose_devices, find_devices, share_statistics, spread

@@ -7,7 +7,7 @@ from geoseg.models.legend import AERIAL
 from geoseg.models.losses.pixels import MarginalCrossEntropy
 from geoseg.models.losses.regions import Lovasz, Tversky
 from geoseg.training.recipe.label_sets import LabelSets
-from geoseg.training.recipe.recipe import Loss, LossTerm
+from geoseg.training.recipe.learning import Loss, LossTerm
 from geoseg.training.run.loss import build_loss
 
 SETS = LabelSets(legend=AERIAL, allowed=((0,), (1,), (2,), (3,), (4,), (0, 1, 3, 4), (0, 1, 2, 3, 4)))

@@ -9,8 +9,8 @@ from geoseg.errors import BundleError, UsageError
 from geoseg.models.networks.presets import build_preset
 from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.models.shipped import find_model
+from geoseg.training.recipe.learning import Schedule
 from geoseg.training.recipe.load import parse_recipe
-from geoseg.training.recipe.recipe import Schedule
 from geoseg.training.recipe.resolve import resolve
 from geoseg.training.run.neural_network import build_optimizer, build_trained
 

@@ -10,8 +10,8 @@ from geoseg.models.legend import Legend, LegendClass
 from geoseg.models.losses.pixels import MarginalCrossEntropy
 from geoseg.models.saved_network import save_bundle
 from geoseg.training.recipe.label_sets import collect_label_sets
+from geoseg.training.recipe.learning import Augmentation, TeacherTable
 from geoseg.training.recipe.load import parse_recipe
-from geoseg.training.recipe.recipe import Augmentation, TeacherTable
 from geoseg.training.recipe.resolve import resolve
 from geoseg.training.run.teacher import LeadTeacher, build_teacher
 from geoseg.training.run.training_network import TrainingNetwork

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from geoseg.training.recipe.recipe import Augmentation
+from geoseg.training.recipe.learning import Augmentation
 from geoseg.training.run.views import Views
 
 WINDOWS = np.broadcast_to(np.arange(16, dtype=np.float32).reshape(4, 4, 1), (11, 4, 4, 1))
