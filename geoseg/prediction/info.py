@@ -7,12 +7,14 @@ from typing import Any, Unpack
 from geoseg.errors import UsageError
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.registry import check_engine
+from geoseg.models.engines.runtime import Runtime
 from geoseg.models.graph.size import read_size
 from geoseg.models.shipped import DEFAULT_MODEL, find_model, find_named_model
 from geoseg.rasters.ground import crs_name
 from geoseg.rasters.stac import Asset, open_source
 from geoseg.tiling import roi_shape
 
+from .plan import Plan
 from .planning import plan
 from .settings import Options, Settings
 
@@ -48,22 +50,26 @@ def describe(
     scene, card = open_source(source, max_pixels=settings.max_pixels), read_card(bundle)
     planned = plan(scene, card, settings, network=read_size(bundle), runtime=runtime)
     check_engine(bundle, planned.engine_options)
-    found, grid = planned.scene, planned.grid
+    item = {"item": source.name} if isinstance(source, Asset) else {}
+    return item | _describe_plan(planned, runtime)
+
+
+def _describe_plan(planned: Plan, runtime: Runtime) -> dict[str, Any]:
+    """Describe a scene and its planned run."""
+    scene, grid = planned.scene, planned.grid
     height, width = roi_shape(planned.roi)
-    crs = found.grid.crs
     return {
-        **({"item": source.name} if isinstance(source, Asset) else {}),
-        "scene": found.source,
-        "size": [found.grid.shape[1], found.grid.shape[0]],
-        "bands": [str(band) for band in found.bands],
-        "dtype": found.dtype,
-        "crs": crs_name(crs),
-        "gsd_m": [round(gsd, 6) for gsd in reversed(found.gsd_m)],
-        "bounds_lonlat": [round(edge, 7) if isfinite(edge) else None for edge in found.bounds_lonlat],
+        "scene": scene.source,
+        "size": [scene.grid.shape[1], scene.grid.shape[0]],
+        "bands": [str(band) for band in scene.bands],
+        "dtype": scene.dtype,
+        "crs": crs_name(scene.grid.crs),
+        "gsd_m": [round(gsd, 6) for gsd in reversed(scene.gsd_m)],
+        "bounds_lonlat": [round(edge, 7) if isfinite(edge) else None for edge in scene.bounds_lonlat],
         "model": planned.card.name,
         "model_bands": dict(zip(planned.card.bands, planned.bands, strict=True)),
         "alpha": planned.validity.alpha,
-        "declared_nodata": sorted({band.nodata for band in found.bands} - {""}),
+        "declared_nodata": sorted({band.nodata for band in scene.bands} - {""}),
         "nodata": planned.validity.nodata_in_json,
         "stretch": None if planned.stretch is None else str(planned.stretch),
         "grid_gsd_m": round(planned.gsd_m, 6),
