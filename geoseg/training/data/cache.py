@@ -11,7 +11,7 @@ from geoseg.prediction.holes import fill_holes
 from geoseg.tiling import Roi, reflect
 
 from .pairs import Pair
-from .read_pairs import Labelled, Region, intersect, read_pair, shift
+from .read_pairs import Labelled, Region, count_bytes, intersect, read_pair, shift
 
 LEAST_BYTES = 2**30
 """Decoded pixels and labels to keep on any machine: about 270 Mpx of 8-bit red, green and blue."""
@@ -65,9 +65,9 @@ class Cache:
         with self._lock:
             if key not in self._parts:
                 self._parts[key] = part
-                self._bytes += _count_bytes(part)
+                self._bytes += count_bytes(part)
             while self._bytes > self._limit and len(self._parts) > 1:
-                self._bytes -= _count_bytes(self._parts.popitem(last=False)[1])
+                self._bytes -= count_bytes(self._parts.popitem(last=False)[1])
         return part
 
     def _region(self, pair: Pair, roi: Roi) -> Region:
@@ -83,7 +83,3 @@ class Cache:
             if chunk_valid is not None:
                 valid[to] = chunk_valid[of]
         return pixels, labels, valid
-
-
-def _count_bytes(part: Part) -> int:
-    return sum(array.nbytes for array in part if array is not None)

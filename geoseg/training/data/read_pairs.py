@@ -1,5 +1,6 @@
 """Read regions of a pair on the model's grid: the image resampled, its labels by nearest neighbour."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,9 @@ Region = tuple[npt.NDArray[Any], npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 """Pixels and label values likewise, and the validity mask of the image `(rows, columns)`."""
 
 
-def count_bytes(labelled: Labelled) -> int:
-    """Count the bytes of pixels and labels in memory."""
-    return labelled[0].nbytes + labelled[1].nbytes
+def count_bytes(arrays: Iterable[npt.NDArray[np.generic] | None]) -> int:
+    """Count the bytes of arrays in memory."""
+    return sum(array.nbytes for array in arrays if array is not None)
 
 
 def intersect(one: Roi, other: Roi) -> Roi:
