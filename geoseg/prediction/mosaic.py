@@ -30,6 +30,9 @@ from .result_layers import Layer
 
 Values = npt.NDArray[np.uint8]
 
+Sources = dict[Path, Roi]
+"""Sources of a VRT, and the rows and columns of it that each of them holds."""
+
 
 class WorkRaster:
     """A raster written from the top down in strips of whole tiles, so that each is compressed once.
@@ -109,10 +112,6 @@ def match_scene(plan: Plan, layer: Layer, mosaic: Path, folder: Path) -> Path:
             strip = source.read(window=Window(0, down[0], source.width, down[-1] + 1 - down[0]))
             matched.append(strip[:, down - down[0]][:, :, cols_of])
     return write_vrt(plan, layer, only_source(target, place), place)
-
-
-Sources = dict[Path, Roi]
-"""Sources of a VRT, and the rows and columns of it that each of them holds."""
 
 
 def only_source(raster: Path, place: GeoBox) -> Sources:

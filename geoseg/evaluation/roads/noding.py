@@ -17,6 +17,11 @@ from scipy.spatial import cKDTree
 Points = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 
+GRID_M = 1e-3
+"""Vertices in the same cell of this size are identical: projections differ by rounding."""
+TOUCH_M = 0.05
+"""An end this near to another line is on it: files hold seven decimals of a degree, about a centimetre."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LineGraph:
@@ -49,12 +54,6 @@ def line_graph(lines: Sequence[Points], *, grid_m: float = 0.01) -> LineGraph:
     corners = np.array([point for line in lines for point in (line[0], line[-1])]).reshape(-1, 2)
     _, first, index = np.unique(np.rint(corners / grid_m), axis=0, return_index=True, return_inverse=True)
     return LineGraph(lines=whole, place=corners[first], ends=index.reshape(-1, 2))
-
-
-GRID_M = 1e-3
-"""Vertices in the same cell of this size are identical: projections differ by rounding."""
-TOUCH_M = 0.05
-"""An end this near to another line is on it: files hold seven decimals of a degree, about a centimetre."""
 
 
 def road_graph(lines: npt.NDArray[np.object_]) -> LineGraph:

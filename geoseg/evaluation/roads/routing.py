@@ -12,6 +12,11 @@ from scipy.sparse.csgraph import dijkstra
 from .buffers import cut_lines
 from .noding import Ids, LineGraph, Points
 
+BATCH = 2**23
+"""Path lengths held at a time: 64 MiB."""
+_NO_LENGTH_M = 1e-9
+"""Length between two stops in one place: zero would mean no path in a sparse matrix."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stops:
@@ -80,12 +85,6 @@ def _interpolate(graph: LineGraph, edge: Ids, along_m: npt.NDArray[np.float64]) 
     share = np.clip((at - reached[vertex]) / np.maximum(step_m[vertex], _NO_LENGTH_M), 0, 1)
     places: Points = points[vertex] + share[:, None] * (points[vertex + 1] - points[vertex])
     return places
-
-
-BATCH = 2**23
-"""Path lengths held at a time: 64 MiB."""
-_NO_LENGTH_M = 1e-9
-"""Length between two stops in one place: zero would mean no path in a sparse matrix."""
 
 
 def path_lengths(
