@@ -129,8 +129,8 @@ class Job:
             raise
 
     def _judge(self, error: Exception) -> GeosegError | None:
-        """Like the function `_judge`, but an error raised by the listener concerns all scenes."""
-        return None if any(error is each for each in self._listener_errors) else _judge(error)
+        """Return an error as `_scene_error` does, but None for one of the listener, which concerns all scenes."""
+        return None if any(error is each for each in self._listener_errors) else _scene_error(error)
 
     def _plan(self, member: Member) -> Plan | GeosegError:
         try:
@@ -220,7 +220,7 @@ class Job:
         return record
 
 
-def _judge(error: Exception) -> GeosegError | None:
+def _scene_error(error: Exception) -> GeosegError | None:
     """Return an error that concerns one scene, as unexpected ones do; None if it concerns all scenes."""
     if isinstance(error, SceneError | MismatchError):
         return error

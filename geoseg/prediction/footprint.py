@@ -8,7 +8,7 @@ import shapely
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from geoseg.rasters import ground
+from geoseg.rasters.ground import crs_of, place
 from geoseg.vectors.geojson import cut_at_antimeridian, ring_in_degrees
 from geoseg.vectors.layers import DECIMALS
 
@@ -24,8 +24,8 @@ def footprint(grid: GeoBox) -> dict[str, Any]:
     A footprint is cut at the antimeridian, where the west of `bbox` is greater than its east, unless it goes around
     the Earth; one that contains a pole is extended to a whole cap.
     """
-    to_lonlat = Transformer.from_crs(ground.crs_of(grid).to_2d(), "OGC:CRS84", always_xy=True)
-    lon, lat = to_lonlat.transform(*ground.place(grid.transform, grid.boundary(_POINTS)).T)
+    to_lonlat = Transformer.from_crs(crs_of(grid).to_2d(), "OGC:CRS84", always_xy=True)
+    lon, lat = to_lonlat.transform(*place(grid.transform, grid.boundary(_POINTS)).T)
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
         return {"geometry": None}
     outline, beyond = ring_in_degrees(lon, lat)

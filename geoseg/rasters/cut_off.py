@@ -32,13 +32,15 @@ _CHUNK = 2**20
 def refuse_cut_off(source: str, raster: rasterio.DatasetReader, files: Iterable[str]) -> None:
     """Raise SceneError if the end of a PNG, JPEG, TIFF, ENVI or ERDAS file is missing, where GDAL makes it up.
 
-    It fills the pixels of ENVI, and those that ERDAS keeps in a file of their own, with black: they are refused, too,
-    where the length of that file is unknown. Where the list of blocks of an uncompressed GeoTIFF is cut off, it takes
-    the first bytes of the file for any of them. A PNG or JPEG is looked at on disk only, and a JPEG that is cut off
-    after the end of its thumbnail passes, but GDAL fails when reading them. `files` are all that the raster consists
-    of.
+    `files` are all that the raster consists of.
 
-    GDAL ignores an empty mask beside a raster, and metadata there that are cut off: nodata values would be lost.
+    * ENVI, and ERDAS with pixels in a file of their own: GDAL fills what is missing with black. Also refused where the
+      length of the file is unknown.
+    * Uncompressed GeoTIFF whose list of blocks is cut off: GDAL takes the first bytes of the file for any of them.
+    * PNG and JPEG: looked at on disk only. A JPEG that is cut off after the end of its thumbnail passes, but GDAL fails
+      when reading it.
+    * A mask beside the raster that is empty, and metadata there that are cut off: GDAL ignores them, and nodata values
+      would be lost.
     """
     missing = None
     # GDAL fails where it cannot read the list of a file on a server; see `unread`.

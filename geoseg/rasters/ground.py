@@ -182,7 +182,7 @@ def ground_steps(grid: "Grid | GeoBox", points: npt.NDArray[np.float64]) -> npt.
 def turn_of(crs: CRS) -> float | None:
     """Width of a turn around the Earth along x, in units of the CRS; None where x does not follow the longitude.
 
-    Longitudes may be counted from -180° or from 0°, and go on beyond 180° where a raster crosses the antimeridian.
+    Longitudes may be counted from -180° or from 0°, and exceed 180° where a raster crosses the antimeridian.
     """
     projected = crs.coordinate_operation
     if crs.is_geographic:

@@ -91,10 +91,10 @@ def download(url: str, *, most: int) -> bytes:
 
 
 def ask(request: Request, read: Callable[[HTTPResponse], T]) -> T:
-    """Return what `read` makes of an answer; end silence, and ask again after what GDAL does.
+    """Return what `read` makes of the answer to a request, which is repeated where GDAL would repeat it.
 
-    That is after codes that pass, and after broken connections. Raises OSError, HTTPException or ValueError, and
-    SceneError if the server is silent.
+    That is after status codes of passing trouble, and after broken connections. Raises SceneError if the server is
+    silent, and OSError, HTTPException or ValueError if it fails otherwise.
     """
     delays_s = [_number("GDAL_HTTP_RETRY_DELAY") * 2**number for number in range(int(_number("GDAL_HTTP_MAX_RETRY")))]
     while True:

@@ -52,7 +52,7 @@ class Differences:
 def project_differences(
     plane: Plane, crs: pyproj.CRS, missed: Lines, false: Lines, junctions: Junctions
 ) -> Differences:
-    """Project differences from a plane to `crs`; what crosses the antimeridian goes on beyond it."""
+    """Project differences from a plane to `crs`; x of what crosses the antimeridian continues beyond it."""
     centre = project(np.array([shapely.Point(0, 0)]), plane.crs, crs)
     middle, turn = float(shapely.get_x(centre)[0]), turn_of(crs)
 
