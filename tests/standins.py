@@ -202,6 +202,16 @@ class Watched:
         return placed
 
 
+def with_room_for(most):
+    """Return a backend whose devices have too little memory to score more than some tiles at a time."""
+
+    def refuse_more(tiles):
+        if tiles > most:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.")
+
+    return Watched(refuse_more)
+
+
 def load_echo(model, options):
     """Load an `Echo` in place of a network."""
     return Echo()

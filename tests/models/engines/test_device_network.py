@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import keras
 import numpy as np
 import pytest
+from standins import Watched, with_room_for
 
 from geoseg.errors import UsageError
 from geoseg.models.engines.device_network import TILE_PIXEL_BYTES, DeviceNetwork
@@ -19,27 +20,6 @@ from geoseg.models.engines.on_devices import load_on_devices
 from geoseg.models.engines.strips import Layers, Layout
 
 SIDE, TILES = 16, 11
-
-
-class Watched:
-    """A backend that notes how many tiles its networks are called with; where they are compiled, only then."""
-
-    def __init__(self):
-        self.tiles = []
-
-    def __getattr__(self, name):
-        return getattr(find_backend(), name)
-
-    def place(self, network, device):
-        placed = find_backend().place(network, device)
-        score = placed.apply
-
-        def apply(weights, pixels):
-            self.tiles.append(pixels.shape[0])
-            return score(weights, pixels)
-
-        placed.apply = apply
-        return placed
 
 
 @pytest.fixture(autouse=True)
@@ -89,28 +69,15 @@ def test_cpu_gets_single_tiles(network):
 
 def watched(network, name, options, memory):
     device = replace(find_backend().devices("cpu")[0], name=name, memory=memory)
-    backend = Watched()
-    blended(DeviceNetwork(network, options, device, backend))
-    return sorted(set(backend.tiles))
-
-
-class Full(Watched):
-    """A backend whose device has no memory."""
-
-    def place(self, network, device):
-        placed = find_backend().place(network, device)
-
-        def apply(weights, pixels):
-            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.")
-
-        placed.apply = apply
-        return placed
+    tiles = set()
+    blended(DeviceNetwork(network, options, device, Watched(tiles.add)))
+    return sorted(tiles)
 
 
 def test_threads_that_fail_together(network):
     """A batch that is too large for two threads is halved once, and again only if half is too large."""
     device = replace(find_backend().devices("cpu")[0], name="gpu:0")
-    shared = DeviceNetwork(network, EngineOptions(batch_size=8), device, Full())
+    shared = DeviceNetwork(network, EngineOptions(batch_size=8), device, with_room_for(0))
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as two:
         for tiles in (8, 4):
             errors = [thread.submit(blended, shared).exception() for thread in (one, two)]

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pytest
 import rasterio
-from standins import Echo, Watched, build_echo_network, make_card, on_devices, on_host
+from standins import Echo, build_echo_network, make_card, on_devices, on_host, with_room_for
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
@@ -264,14 +264,8 @@ def test_all_devices_fail(scene, network):
 
 
 def load_small(network, tiles, **options):
-    """Return a network on a device with too little memory to score more than a number of tiles at a time."""
-
-    def refuse_more(count):
-        if count > tiles:
-            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.")
-
     device = replace(find_backend().devices("cpu")[0], name="gpu:0")
-    return DeviceNetwork(network, EngineOptions(**options), device, Watched(refuse_more))
+    return DeviceNetwork(network, EngineOptions(**options), device, with_room_for(tiles))
 
 
 def test_too_little_memory_halves_the_batch(scene, echo, echo_network):
