@@ -11,7 +11,7 @@ import rasterio.shutil
 
 from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.cog import join_cog, without_pixels
-from geoseg.rasters.geotiff import check_complete, writing
+from geoseg.rasters.geotiff import check_complete, writing_geotiff
 from geoseg.rasters.levels import DEFLATE_LEVEL, Level, LevelPart, make_levels, make_part
 from geoseg.rasters.open import GDAL
 from geoseg.rasters.sparse import find_written
@@ -86,7 +86,7 @@ def _join(parts: Parts, levels: list[Level], described: str, target: str) -> lis
         rasterio.Env(**GDAL),
         parts.near([described, *names], again=False) as near,
         apart(parts, near) as (folder, made),
-        writing(folder / target),
+        writing_geotiff(folder / target),
     ):
         join_cog(levels, near, near / described, folder / target, sparse=False)
     return made
@@ -109,7 +109,7 @@ def write_cog(mosaic: Path, target: Path, layer: Layer, *, in_parts: bool, spars
 
     Blocks without data are left out if `sparse`, which needs `in_parts`, and not looked at.
     """
-    with writing(target):
+    with writing_geotiff(target):
         if in_parts:
             written = find_written(mosaic) if sparse else None
             levels = make_levels(mosaic, target.parent, layer.overviews, written=written)

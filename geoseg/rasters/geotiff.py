@@ -1,4 +1,4 @@
-"""Detect incomplete GeoTIFF writes."""
+"""Write GeoTIFFs: errors in plain words, and none that is incomplete."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ def check_complete(path: Path, *, masked: bool = False, written: npt.NDArray[np.
 
 
 @contextmanager
-def writing(target: Path) -> Iterator[None]:
+def writing_geotiff(target: Path) -> Iterator[None]:
     """Remove what a stopped run left at `target`, and turn GDAL's write errors into OSErrors with a `strerror`."""
     discard(target)
     with naming_errors(target):

@@ -20,7 +20,7 @@ from geoseg.tiling.progress import Progress, no_progress
 from .bands import image_bands, name_bands, validity_of
 from .class_names import sidecar_of_names
 from .dtypes import numpy_type
-from .geotiff import check_complete, writing
+from .geotiff import check_complete, writing_geotiff
 from .grid import Shape, scaled_shape
 from .identity import ask_server, identify
 from .open import opened, reading, unplaced
@@ -164,7 +164,7 @@ def _write(
 ) -> None:
     resampler = Resampler(source_shape=scene.shape, target_shape=shape)
     masks = _bands_with_masks(scene)
-    with writing(partial):
+    with writing_geotiff(partial):
         with rasterio.open(partial, "w", **resized_profile(scene, shape)) as written:
             describe_like(scene, written)
             blocks = list(_blocks(scene, shape))

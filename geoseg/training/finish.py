@@ -24,7 +24,7 @@ from .report import write_report, write_tile_pictures
 from .run.best_and_worst import Extremes
 from .run.neural_network import build_shipped
 from .run.run_folder import RunFolder, best_row, read_history
-from .run.validation import map_classes, read_labels, validate
+from .run.validation import map_classes, read_all_labels, validate
 from .run.validation_samples import Sampler
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _sample(run: Run, predict: Callable[..., Classes], images: "Sequence[Labelle
     sampler = Sampler(images, run.card, run.labels)
     for image in images:
         predict(image, sampler=sampler)
-        sampler.add_labels(image, read_labels(image))
+        sampler.add_labels(image, read_all_labels(image))
     return sampler.images
 
 

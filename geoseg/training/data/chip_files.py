@@ -13,7 +13,7 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 
 from geoseg.rasters.band_texts import BandTexts
-from geoseg.rasters.geotiff import check_complete, writing
+from geoseg.rasters.geotiff import check_complete, writing_geotiff
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.values import is_physical
 from geoseg.tiling import Lattice, Roi, Tile
@@ -108,7 +108,7 @@ def _write_chip(
     count, height, width = bands.shape
     path.parent.mkdir(parents=True, exist_ok=True)
     masked = valid is not None and not valid.all()
-    with writing(path):
+    with writing_geotiff(path):
         with (
             rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
             rasterio.open(

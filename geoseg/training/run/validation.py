@@ -132,7 +132,7 @@ def validate(
     entries = []
     for image in images:
         predicted = classify(image)
-        reference = read_labels(image)
+        reference = read_all_labels(image)
         if sampler is not None:
             sampler.add_labels(image, reference)
         extremes.add(f"{image.name} ({image.data_set})", _pixel_reader(image), reference, predicted)
@@ -160,7 +160,7 @@ def validate(
     }
 
 
-def read_labels(image: "LabelledImage") -> npt.NDArray[np.uint8]:
+def read_all_labels(image: "LabelledImage") -> npt.NDArray[np.uint8]:
     """Read the label values `(height, width)` of an image, whose pixels may not fit into memory."""
     height, width = image.shape
     labels = np.empty((height, width), np.uint8)
