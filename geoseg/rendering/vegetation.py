@@ -166,25 +166,7 @@ def paint_trees(rng: np.random.Generator, canvas: Canvas, style: Style, sun: Sun
 
     Land under a crown becomes vegetation; roads, buildings and water keep their class.
     """
-    crown_height = np.zeros(canvas.shape[0] * canvas.shape[1], np.float32)
-    owner = np.zeros(crown_height.shape, np.int32)
-    # a bare tree is narrow: it casts a thin shadow and hides little
-    radius = np.where(trees.bare, np.minimum(0.35 * trees.radius_m, 1.0), trees.radius_m) / canvas.cell_m
-    row_col = np.floor((trees.place - canvas.origin_m) / canvas.cell_m).astype(np.int64)[:, ::-1]
-    size = np.clip(np.round(radius), 1, 40).astype(np.int64)
-    fits = np.all((row_col >= size[:, None]) & (row_col < np.array(canvas.shape) - size[:, None]), axis=1)
-    for cells in np.unique(size[fits]):
-        chosen = np.flatnonzero(fits & (size == cells))
-        chosen = chosen[np.argsort(trees.height_m[chosen], kind="stable")]
-        _stamp(
-            rng,
-            canvas.shape[1],
-            trees.height_m[chosen],
-            row_col[chosen],
-            radius=int(cells),
-            layers=(crown_height, owner),
-            numbers=chosen + 1,
-        )
+    crown_height, owner = _stamp_crowns(rng, canvas, trees)
     cells = np.flatnonzero(owner)
     if not cells.size:
         return
@@ -205,6 +187,32 @@ def paint_trees(rng: np.random.Generator, canvas: Canvas, style: Style, sun: Sun
     flat_heights[cells] = np.maximum(flat_heights[cells], crown_height[cells])
     classes = canvas.classes.ravel()
     classes[cells[(classes[cells] == SurfaceClass.LAND) & ~bare]] = SurfaceClass.VEGETATION
+
+
+def _stamp_crowns(
+    rng: np.random.Generator, canvas: Canvas, trees: Trees
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    """Return the heights of crowns, 0 where there is none, and the numbers of their trees from 1, both `(cells,)`."""
+    crown_height = np.zeros(canvas.shape[0] * canvas.shape[1], np.float32)
+    owner = np.zeros(crown_height.shape, np.int32)
+    # a bare tree is narrow: it casts a thin shadow and hides little
+    radius = np.where(trees.bare, np.minimum(0.35 * trees.radius_m, 1.0), trees.radius_m) / canvas.cell_m
+    row_col = np.floor((trees.place - canvas.origin_m) / canvas.cell_m).astype(np.int64)[:, ::-1]
+    size = np.clip(np.round(radius), 1, 40).astype(np.int64)
+    fits = np.all((row_col >= size[:, None]) & (row_col < np.array(canvas.shape) - size[:, None]), axis=1)
+    for cells in np.unique(size[fits]):
+        chosen = np.flatnonzero(fits & (size == cells))
+        chosen = chosen[np.argsort(trees.height_m[chosen], kind="stable")]
+        _stamp(
+            rng,
+            canvas.shape[1],
+            trees.height_m[chosen],
+            row_col[chosen],
+            radius=int(cells),
+            layers=(crown_height, owner),
+            numbers=chosen + 1,
+        )
+    return crown_height, owner
 
 
 def _stamp(

@@ -1,6 +1,7 @@
 """Plan and paint water bodies and their shores."""
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
@@ -113,19 +114,33 @@ def paint_water(rng: np.random.Generator, canvas: Canvas, style: Style, water: B
     depth = ndimage.distance_transform_edt(small).astype(np.float32) * np.float32(grid)
     beach = ndimage.distance_transform_edt(~small).astype(np.float32) * np.float32(grid)
     enlarge = [np.minimum(np.arange(n) // coarse, m - 1) for n, m in zip(canvas.shape, small.shape, strict=True)]
+    at = np.ix_(*enlarge)
+    _paint_shore(rng, canvas, style, ~wet, beach[at])
+    _paint_surface(rng, canvas, style, wet, depth[at])
+
+
+def _paint_shore(
+    rng: np.random.Generator, canvas: Canvas, style: Style, dry: npt.NDArray[np.bool_], beach: npt.NDArray[np.float32]
+) -> None:
+    """Paint sand or mud along the shore; `beach` are metres from the water."""
     width = np.float32(rng.choice([3.0, 6.0, 22.0] if style.water == ("sea",) else [2.0, 4.0, 8.0]))
-    shore = (~wet) & (beach[np.ix_(*enlarge)] < width * (np.float32(0.8) + np.float32(0.5) * canvas.drift))
+    shore = dry & (beach < width * (np.float32(0.8) + np.float32(0.5) * canvas.drift))
     sand = "soil" if style.climate == "temperate" and rng.random() < 0.6 else "sand"
     cells = np.flatnonzero(shore)
     tone = np.float32(1.0) + np.float32(0.1) * canvas.drift.ravel()[cells]
     canvas.paint(cells, np.array(GROUND[sand], np.float32)[:, None] * tone)
     canvas.classes.ravel()[cells] = SurfaceClass.LAND
 
+
+def _paint_surface(
+    rng: np.random.Generator, canvas: Canvas, style: Style, wet: npt.NDArray[np.bool_], depth: npt.NDArray[np.float32]
+) -> None:
+    """Paint shallows, ripples, glint and foam; `depth` are metres from the shore."""
     cells = np.flatnonzero(wet)
     deep = _WATER_COLOURS[int(rng.integers(len(_WATER_COLOURS)))][:, None] * np.float32(rng.uniform(0.6, 1.4))
     shallow = np.array([[0.10], [0.13], [0.09], [0.06]], np.float32) * np.float32(rng.uniform(0.4, 1.3))
     ripples, ragged = canvas.grain.ravel()[cells], canvas.drift.ravel()[cells]
-    from_shore = depth[np.ix_(*enlarge)].ravel()[cells]
+    from_shore = depth.ravel()[cells]
     fade = np.float32(rng.uniform(2.0, 25.0))
     near = np.clip(np.float32(1.0) - from_shore / fade, 0.0, 1.0)
     near = near * near * np.clip(np.float32(0.8) + np.float32(0.3) * ragged, 0.0, 1.0)
