@@ -11,6 +11,7 @@ from .land_use import plan_land
 from .lighting import draw_sun, radiance, shade
 from .paint_buildings import paint_buildings, paint_pools, paint_yards
 from .paint_roads import paint_cars, paint_roads
+from .paint_trees import paint_trees
 from .road import Road
 from .scene_styles import Style, draw_style
 from .sensor import draw_sensor, expose, integrate
@@ -18,7 +19,7 @@ from .settlement import plan_settlement
 from .street_network import plan_roads
 from .surfaces import SurfaceClass
 from .terrain import paint_ground
-from .vegetation import paint_trees, plant
+from .vegetation import plant
 from .water import paint_water, plan_water
 
 _STAGES = 12
