@@ -1,9 +1,14 @@
 """`geoseg doctor`: check whether this machine can predict."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from geoseg.prediction.doctor.findings import Finding
 
 _TOPICS = ("versions", "packages", "devices", "engines", "drivers", "limits", "caches", "models")
 
@@ -23,18 +28,23 @@ def command(*, devices: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"predict": not blocked, "findings": [asdict(each) for each in found]}, indent=2))
     else:
-        width = max(len(each.name) for each in found)
-        for topic in _TOPICS:
-            listed = [each for each in found if each.topic == topic]
-            if listed:
-                click.echo(topic)
-            for each in listed:
-                mark = "x" if each.blocks else "!" if each.problem else " "
-                click.echo(f"{mark} {each.name:<{width}}  {each.value}")
-                if each.problem:
-                    click.echo(f"  {'':<{width}}  {each.problem}")
-        click.echo()
+        _show(found)
         count = sum(bool(each.problem) for each in found)
+        click.echo()
         click.echo(f"geoseg predict {'cannot' if blocked else 'can'} run; {count or 'no'} fault{'s' * (count != 1)}.")
     if blocked:
         click.get_current_context().exit(1)
+
+
+def _show(found: Sequence["Finding"]) -> None:
+    """List findings by topic, each with its fault below."""
+    width = max(len(each.name) for each in found)
+    for topic in _TOPICS:
+        listed = [each for each in found if each.topic == topic]
+        if listed:
+            click.echo(topic)
+        for each in listed:
+            mark = "x" if each.blocks else "!" if each.problem else " "
+            click.echo(f"{mark} {each.name:<{width}}  {each.value}")
+            if each.problem:
+                click.echo(f"  {'':<{width}}  {each.problem}")
