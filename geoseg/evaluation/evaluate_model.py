@@ -1,14 +1,15 @@
 """Evaluate a model: predict labelled images in a temporary folder, and compare."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Unpack
 
+from geoseg.datasets.pairs import Files
 from geoseg.models.engines.engine import TTA, Loader, Precision
 from geoseg.models.shipped import find_model
-from geoseg.prediction.prepare import prepare
+from geoseg.prediction.prepare import Prepared, prepare
 from geoseg.prediction.settings import Options
 from geoseg.rasters.georeference import placed
 from geoseg.tiling.progress import Progress, no_progress
@@ -115,21 +116,22 @@ def evaluate_model(
         runtime=None if prepared.runtime is None else str(prepared.runtime),
     )
     subject = Subject(prediction=str(images), truth=str(labels), inference=inference)
-
-    def predicted() -> Generator[Pair, None, None]:
-        for entry in files:
-            chosen = replace(prepared, settings=replace(prepared.settings, match_input=on_own_pixels(entry)))
-            with temporary_folder() as folder:
-                with placed(entry.image, assumed_m) as scene:
-                    made = chosen.run(chosen.plan(scene), folder=folder, overwrite=False).complete()
-                yield Pair(
-                    name=entry.name,
-                    predicted=made.outputs.classes,
-                    reference=entry.label,
-                    confidence=None,
-                    probabilities=made.outputs.probabilities,
-                    source=str(entry.image),
-                )
-
-    with closing(predicted()) as pairs:  # removes the folder on an error, too
+    with closing(_predict_each(prepared, files, assumed_m)) as pairs:  # removes the folder on an error, too
         return compare(pairs, criteria, subject, count=len(files), notes=(), progress=progress)
+
+
+def _predict_each(prepared: Prepared, files: Iterable[Files], assumed_m: float) -> Generator[Pair, None, None]:
+    """Predict labelled images, each in a temporary folder that is removed when the next pair is requested."""
+    for entry in files:
+        chosen = replace(prepared, settings=replace(prepared.settings, match_input=on_own_pixels(entry)))
+        with temporary_folder() as folder:
+            with placed(entry.image, assumed_m) as scene:
+                made = chosen.run(chosen.plan(scene), folder=folder, overwrite=False).complete()
+            yield Pair(
+                name=entry.name,
+                predicted=made.outputs.classes,
+                reference=entry.label,
+                confidence=None,
+                probabilities=made.outputs.probabilities,
+                source=str(entry.image),
+            )
