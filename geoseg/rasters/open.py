@@ -22,7 +22,7 @@ from .behind import check_before, check_dataset
 from .cut_off import refuse_cut_off
 from .hdf5 import begins_as_hdf5
 from .identity import Mark, check_unchanged, identify
-from .proj_database import refuse_broken_database
+from .proj_database import do_without_server, refuse_broken_database
 from .servers import on_server, server_failure
 from .sidecars import refuse_unreadable_sidecars, with_sidecars, without_sidecars
 from .unread import forget_unread, refuse_unread
@@ -87,6 +87,7 @@ def opened(
             with usable_crs(source):
                 # An error of PROJ in the first is raised by the second, or else by whatever asks GDAL next.
                 crs, _ = dataset.crs, dataset.colorinterp
+                do_without_server()
             if crs is None or not (crs.is_projected or crs.is_geographic):
                 refuse_broken_database()
             # Of a dataset without overviews, GDAL lists the first file only.

@@ -1,13 +1,16 @@
-"""Whether PROJ can use its database: without it CRSs are missing or useless, and the files are not to blame."""
+"""Whether PROJ has its database and, if it is to download grids, its server: without them, CRSs are of no use."""
 
 import os
+from functools import cache
 
 import pyproj
 import rasterio.warp
 from pyproj.exceptions import DataDirError, ProjError
+from pyproj.network import is_network_enabled, set_network_enabled  # type: ignore[attr-defined]  # documented there
 from rasterio.errors import CRSError, RasterioError
 
 from geoseg.errors import GeosegError
+from geoseg.messages import warn
 from geoseg.sentences import join_words
 
 VARIABLES = "PROJ_DATA", "PROJ_LIB"
@@ -24,6 +27,22 @@ def refuse_broken_database() -> None:
             raise MemoryError("for PROJ's database")
         if fault:
             raise GeosegError(fault)
+
+
+@cache
+def do_without_server() -> None:
+    """Have pyproj use the grids that are installed, if PROJ is to download others and its server cannot be reached.
+
+    A GeosegWarning says so. Coordinates whose transformation has a grid on the server would not be finite otherwise.
+    """
+    if not is_network_enabled():
+        return
+    nad27_to_wgs84 = pyproj.Transformer.from_crs(4267, 4326, always_xy=True)
+    try:
+        nad27_to_wgs84.transform(-98.0, 39.0, errcheck=True)
+    except ProjError as error:
+        set_network_enabled(active=False)
+        warn(f"PROJ is to download grids (PROJ_NETWORK), and cannot ({_reason(error)}); it uses those installed.")
 
 
 def fault_in_gdal() -> str:

@@ -13,7 +13,7 @@ from pyproj import CRS
 from geoseg.datasets.listing import RASTERS
 from geoseg.errors import DataError
 from geoseg.files import check_regular
-from geoseg.rasters.proj_database import refuse_broken_database
+from geoseg.rasters.proj_database import do_without_server, refuse_broken_database
 from geoseg.sentences import unreadable
 
 from .gdal_path import as_is
@@ -52,6 +52,7 @@ def read_features(path: Path, *, attributes: Sequence[str] | None = None) -> "ge
     if features.crs is None:
         refuse_broken_database()
         raise DataError(f"{path} has no CRS; assign the right one, for example with ogr2ogr -a_srs.")
+    do_without_server()
     features = features[~(features.geometry.isna() | features.geometry.is_empty)].reset_index(drop=True)
     _check_coordinates(path, features)
     return features

@@ -24,6 +24,19 @@ def test_another_programs_folder(tmp_path, command, variable):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_server_of_grids_that_cannot_be_reached(tmp_path):
+    """PROJ_NETWORK, as conda sets it, does not keep a machine without a network from writing coordinates in degrees."""
+    classes, made = SAMPLE.with_name("suburb_classes.tif"), []
+    closed = {"PROJ_NETWORK_ENDPOINT": "http://127.0.0.1:9"}
+    for number, network in enumerate(("OFF", "ON")):
+        target = tmp_path / f"{number}.geojson"
+        code, text = finish(shipped("polygons", classes, "-o", target), PROJ_NETWORK=network, **closed)
+        assert code == 0, text
+        made.append(target.read_bytes())
+    one_sentence(text, "PROJ is to download grids (PROJ_NETWORK), and cannot", "127.0.0.1:9")
+    assert made[0] == made[1]
+
+
 def test_too_little_memory(monkeypatch):
     """SQLite's lack of memory is reported as that, not as a faulty installation."""
 
