@@ -42,7 +42,8 @@ import sys, geoseg
 from geoseg.prediction.info import describe
 describe({str(write_scene(noise(30, 30)))!r}, model={str(write_bundle())!r})
 slow = {{"keras", "tensorflow", "jax", "torch", "numba", "geopandas", "pyogrio", "pyarrow", "matplotlib"}}
-slow |= {{"odc.geo", "dask", "jinja2", "yaml", "psutil", "shapely", "pandas", "scipy", "openvino"}}
+slow |= {{"odc.geo", "dask", "jinja2", "yaml", "psutil", "shapely", "pandas", "openvino"}}
+slow |= {{"scipy.linalg", "scipy.ndimage", "scipy.sparse", "scipy.special"}}
 sys.exit(", ".join(sorted(slow & set(sys.modules))) or 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
