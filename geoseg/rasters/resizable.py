@@ -1,9 +1,11 @@
-"""Check what kind of raster is to be resized: imagery or labels."""
+"""Check what is to be resized: imagery or labels, with or without undeclared fill."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import rasterio
 from rasterio.enums import ColorInterp
 
@@ -15,18 +17,20 @@ from .class_names import class_names_of
 from .open import reading
 from .scene import refuse_mixed_types
 from .thinning import thin, thin_masks
+from .undeclared import report_far_fill
 
+_BANDS = 4
+"""Bands of imagery to sample, at most."""
 _MOST_CLASSES = 32
 """Most different values, or colours, of a sample that may be classes."""
 _REPEATED = 16
 """Pixels of the sample for each of these, at least."""
 
 
-def check_kind(scene: rasterio.DatasetReader, bands: Sequence[int], *, labels: bool) -> None:
+def check_kind(scene: rasterio.DatasetReader, *, labels: bool) -> None:
     """Raise SceneError or UsageError for a raster that cannot be resized as imagery, or as `labels`.
 
-    A GeosegWarning reports a raster whose image `bands` look like classes although it is not to be read as labels, and
-    labels that were changed when they were stored.
+    A GeosegWarning reports labels that were changed when they were stored.
     """
     name, dtype = Path(scene.name).name, scene.dtypes[0]
     refuse_mixed_types(name, scene)
@@ -37,8 +41,6 @@ def check_kind(scene: rasterio.DatasetReader, bands: Sequence[int], *, labels: b
         raise SceneError(f"{name} holds {dtype} values; imagery must be integers of up to 32 bits or floats.")
     if ColorInterp.palette in scene.colorinterp:
         raise UsageError(f"{name} has a colour table, so its values are labels, not imagery; set `labels=True`.")
-    if len(bands) in (1, 3) and dtype.startswith(("int", "uint")):
-        _report_classes(scene, bands)
 
 
 def check_nodata(scene: rasterio.DatasetReader, alpha: int | None) -> None:
@@ -51,14 +53,25 @@ def check_nodata(scene: rasterio.DatasetReader, alpha: int | None) -> None:
         )
 
 
-def _report_classes(scene: rasterio.DatasetReader, bands: Sequence[int]) -> None:
+def report_imagery(scene: rasterio.DatasetReader, bands: Sequence[int]) -> None:
+    """Warn of image `bands`, of which the first few are sampled, that look like classes or have fill like -9999."""
+    sampled = bands[:_BANDS]
+    if not sampled:
+        return
     with reading(scene):
-        pixels = thin(scene, bands)[:, thin_masks(scene, bands).all(axis=0)]
+        values, valid = thin(scene, sampled), np.asarray(thin_masks(scene, sampled).all(axis=0))
+    if len(bands) in (1, 3) and values.dtype.kind in "iu":
+        _report_classes(scene, values[:, valid])
+    report_far_fill(scene.name, values, valid)
+
+
+def _report_classes(scene: rasterio.DatasetReader, pixels: npt.NDArray[Any]) -> None:
+    """Warn of valid pixels `(bands, pixels)` of few different values or colours, or of a raster that names classes."""
     different = np.unique(pixels, axis=1).shape[1]
     few = 2 <= different <= min(_MOST_CLASSES, pixels.shape[1] // _REPEATED)
-    named = len(bands) == 1 and bool(class_names_of(scene))
+    named = len(pixels) == 1 and bool(class_names_of(scene))
     if few or named:
-        kind = "values" if len(bands) == 1 else "colours"
+        kind = "values" if len(pixels) == 1 else "colours"
         warn(
             f"{Path(scene.name).name} {'names classes' if named else f'has {different} different {kind} only'}; if "
             "they are labels, set `labels=True`: as imagery, they are mixed where classes meet, which makes others."

@@ -26,10 +26,9 @@ from .identity import ask_server, identify
 from .open import opened, reading, unplaced
 from .read import in_strips
 from .resampling import Resampler
-from .resizable import check_kind, check_nodata
+from .resizable import check_kind, check_nodata, report_imagery
 from .resized_profile import TARGET_TILE, describe_like, resized_profile
 from .scene import locate
-from .undeclared import report_far_fill
 from .validity import Validity, divide, is_unmasked
 
 CACHE_BYTES = 256 * 2**20
@@ -114,13 +113,13 @@ def resize(
         at_server = ask_server(str(source))
         # Overviews have no effect on reads at full resolution.
         with opened(str(source), overviews=True) as scene:
+            check_kind(scene, labels=labels)
             bands = name_bands(scene)
             validity = validity_of(bands)
-            check_kind(scene, image_bands(bands), labels=labels)
             check_nodata(scene, validity.alpha)
             shape, identity = _target_shape(scene, gsd_m, scale, size), at_server or identify(scene)
             if not labels:
-                report_far_fill(scene, image_bands(bands))
+                report_imagery(scene, image_bands(bands))
             names = sidecar_of_names(scene) if labels else None
         sidecar = output.with_name(output.name + SIDECAR)
         with whole_files([output] if names is None else [sidecar, output]) as folder:

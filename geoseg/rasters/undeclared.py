@@ -1,16 +1,12 @@
 """Find values that look like missing data although the raster does not declare them: collars, gaps, negative fill."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 
 from geoseg.messages import warn
 
-from .open import reading
-from .thinning import thin, thin_masks
 from .validity import Mask, is_fill
 
 LEAST_SHARE = 0.01
@@ -24,8 +20,6 @@ _LOSSY = 3
 """Levels of 0–255 by which lossy compression changes black and white."""
 _SHARP = 1.25
 """Most by which a collar grows where twice as many levels count."""
-_BANDS = 4
-"""Bands of a sample to look for fill, at most."""
 _MOST = 0.95
 """Largest share of a collar: an image that is nearly black or white all over is something else."""
 
@@ -66,16 +60,11 @@ def is_like_mask(values: npt.NDArray[Any]) -> bool:
     return bool((opaque | (values == 0)).all() and opaque.any() and not opaque.all())
 
 
-def report_far_fill(raster: rasterio.DatasetReader, bands: Sequence[int]) -> None:
-    """Warn of fill as `find_undeclared`, in the first few bands, that resampling would mix with other values.
+def report_far_fill(name: str, values: npt.NDArray[Any], valid: Mask) -> None:
+    """Warn of fill as `find_undeclared`, in a sample of the raster `name`, that resampling would mix with other values.
 
     It is further from other values than these are from each other, such as -9999.
     """
-    bands = bands[:_BANDS]
-    if not bands:
-        return
-    with reading(raster):
-        values, valid = thin(raster, bands), np.asarray(thin_masks(raster, bands).all(axis=0))
     found = find_undeclared(values, valid)
     if found is None or not is_fill(found[0]):
         return
@@ -83,7 +72,7 @@ def report_far_fill(raster: rasterio.DatasetReader, bands: Sequence[int]) -> Non
     others = values[:, valid & (values != value).all(axis=0)]
     if others.size and float(others.min()) - value > float(others.max()) - float(others.min()):
         warn(
-            f"{share:.1%} of the pixels of {raster.name} are {value:g}, and the file does not declare it as nodata, so "
+            f"{share:.1%} of the pixels of {name} are {value:g}, and the file does not declare it as nodata, so "
             "that resampling mixes it with the values beside it; if they hold no data, declare it first "
             f"(`gdal_translate -a_nodata {value:g} IN OUT.tif`)."
         )
