@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
-from itertools import islice
 from typing import NamedTuple
 from xml.etree import ElementTree as Xml
 
@@ -13,7 +12,7 @@ from rasterio.errors import RasterioError
 from geoseg.messages import warn
 
 from .allowed import open_allowed
-from .sidecars import without_sidecars
+from .sidecars import files_behind, without_sidecars
 
 _FILES = 16
 """Files of a mosaic to look at, at most."""
@@ -40,9 +39,7 @@ def find_alteration(raster: rasterio.DatasetReader) -> Alteration | None:
         return _LOSSY if _is_lossy(raster) else None
     if _interpolates(Xml.fromstring(raster.tags(ns="xml:VRT")["xml:VRT"])):
         return _INTERPOLATED
-    with open_allowed(raster.name) as whole:  # of one opened without overviews, GDAL lists no more than itself
-        files = whole.files[1:]
-    for name in islice(files, _FILES):
+    for name in files_behind(raster)[:_FILES]:
         with suppress(RasterioError), without_sidecars(name), open_allowed(name) as behind:  # a read says why
             if _is_lossy(behind):
                 return _LOSSY

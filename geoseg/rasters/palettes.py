@@ -13,10 +13,8 @@ from geoseg.messages import warn
 
 from .allowed import open_allowed
 from .read import colormap_of
-from .sidecars import without_sidecars
+from .sidecars import files_behind, without_sidecars
 
-_BESIDE = (".aux.xml", ".msk", ".ovr")
-"""Endings of what GDAL lists among a VRT's files besides its sources."""
 _OWN = ("<LUT>", "<ColorTableComponent>")
 """Elements of a VRT that translates the values of its sources."""
 
@@ -74,11 +72,7 @@ def _tables(raster: rasterio.DatasetReader, *above: str) -> Iterator[tuple[str, 
         return
     if any(element in raster.tags(ns="xml:VRT")["xml:VRT"] for element in _OWN):
         return
-    with open_allowed(raster.name) as whole:  # of one opened without overviews, GDAL lists no more than itself
-        files = whole.files[1:]
-    for name in files:
-        if name.endswith(_BESIDE):
-            continue
+    for name in files_behind(raster):
         with suppress(RasterioError), without_sidecars(name), open_allowed(name) as shown:  # a read says why
             if shown.driver == "VRT":
                 yield from _tables(shown, raster.name, *above)

@@ -33,6 +33,12 @@ _ABSENT = re.compile(r"HTTP response code: 4\d\d|(does|may) not exist|not found|
 """Object stores deny access to what is not there, in their own words."""
 
 
+def files_behind(vrt: rasterio.DatasetReader) -> list[str]:
+    """List the files that a VRT shows, without their sidecars."""
+    with open_allowed(vrt.name) as whole:  # of one opened without overviews, GDAL lists no more than itself
+        return [name for name in whole.files[1:] if not name.endswith(_SIDECARS)]
+
+
 def refuse_unreadable_sidecars(source: str) -> None:
     """Raise SceneError for a sidecar of a raster on disk that is a link to nothing, a pipe, or closed.
 
