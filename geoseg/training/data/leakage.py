@@ -46,12 +46,11 @@ def refuse_overlaps(sides: Sequence[Sides]) -> None:
 
 def _by_side(sides: Sequence[Sides]) -> dict[str, list[Pair]]:
     """Join the pairs of all data sets on each side."""
-    return {
-        "training": [pair for side in sides for pair in side.training],
-        "validation": [pair for side in sides for pair in side.validation],
-        "calibration": [pair for side in sides for pair in side.calibration],
-        "test": [pair for side in sides for pair in side.test],
-    }
+    of: dict[str, list[Pair]] = defaultdict(list)
+    for each in sides:
+        for side, pairs in (*each.named.items(), ("test", each.test)):
+            of[side] += pairs
+    return of
 
 
 def report_copies(sides: Sequence[Sides]) -> None:

@@ -29,7 +29,7 @@ class Loss(Section):
     terms: Annotated[list[LossTerm], Field(min_length=1)] = [LossTerm(name="cross_entropy")]
     class_weights: ClassWeights = "none"
     """Class weights of the terms that have none of their own."""
-    boundary_weight: Annotated[float, Field(ge=0)] = 0.0
+    boundary_weight: Weight = 0.0
     """Pixels next to another class weigh `1 + boundary_weight` in pixelwise losses."""
 
 
@@ -41,7 +41,7 @@ class TeacherTable(Section):
     of the network being trained, as of the last checkpoint."""
     sure: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Least probability of the class that it chooses, relative to that of all classes that the label allows."""
-    weight: Annotated[float, Field(ge=0)] = 0.0
+    weight: Weight = 0.0
     """Weight of the cross-entropy with the teacher's probabilities in all pixels, added to the loss of the labels. The
     teacher sees windows mirrored and rotated by right angles, as far as augmentation does so."""
     start: Share = 0.0
