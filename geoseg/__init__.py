@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from .polygons import Polygons as Polygons
     from .polygons import polygonise as polygonise
     from .prediction.cluster.executor import DaskExecutor as DaskExecutor
+    from .prediction.conversion.export import export as export
+    from .prediction.conversion.quantize import Quantization as Quantization
+    from .prediction.conversion.quantize import quantize as quantize
     from .prediction.executors import LocalExecutor as LocalExecutor
-    from .prediction.export import export as export
     from .prediction.info import describe as describe
     from .prediction.model import Model as Model
     from .prediction.predict import predict as predict
-    from .prediction.quantize import Quantization as Quantization
-    from .prediction.quantize import quantize as quantize
-    from .prediction.results import Prediction as Prediction
+    from .prediction.results.write import Prediction as Prediction
     from .prediction.settings import Settings as Settings
     from .rasters.resize import resize as resize
     from .rasters.stac import read_assets as read_assets
@@ -60,8 +60,8 @@ _HOMES = {
     "Model": "prediction.model",
     "OutputError": "errors",
     "Polygons": "polygons",
-    "Prediction": "prediction.results",
-    "Quantization": "prediction.quantize",
+    "Prediction": "prediction.results.write",
+    "Quantization": "prediction.conversion.quantize",
     "RoadEvaluation": "evaluation.roads",
     "RoadNetwork": "roads",
     "SceneError": "errors",
@@ -73,10 +73,10 @@ _HOMES = {
     "evaluate": "evaluation",
     "evaluate_model": "evaluation",
     "evaluate_roads": "evaluation.roads",
-    "export": "prediction.export",
+    "export": "prediction.conversion.export",
     "polygonise": "polygons",
     "predict": "prediction.predict",
-    "quantize": "prediction.quantize",
+    "quantize": "prediction.conversion.quantize",
     "read_assets": "rasters.stac",
     "resize": "rasters.resize",
     "tile": "training.data.chips",

@@ -15,7 +15,7 @@ from standins import load_echo, make_card
 
 from geoseg.models.bundle import MEMBER
 from geoseg.models.legend import LEVELS
-from geoseg.rasters.open import unplaced
+from geoseg.rasters.opening.open import unplaced
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores, on which TensorFlow's threads would wait in turn
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")

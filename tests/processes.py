@@ -17,8 +17,8 @@ import os, signal, sys, threading
 sys.modules.update(boto3=None, matplotlib=None, sklearn=None)
 from standins import load_echo as load
 from geoseg.cli import main
-from geoseg.prediction import result_rasters, results
 from geoseg.prediction.predict import predict_each
+from geoseg.prediction.results import rasters, write
 """
 """Rasterio and Keras spend a good part of their start on imports for clouds, plots and wrappers: here without."""
 HELD = """

@@ -11,7 +11,7 @@ from geoseg.datasets.layouts import without_labels
 from geoseg.datasets.listing import find_images, is_pattern
 from geoseg.errors import DataError, SceneError
 from geoseg.files import check_regular, direct, looking
-from geoseg.rasters.open import GDAL, on_disk, opened, unplaced
+from geoseg.rasters.opening.open import GDAL, on_disk, opened, unplaced
 from geoseg.rasters.stac import Asset, read_assets
 from geoseg.rasters.tags import model_of
 

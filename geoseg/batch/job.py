@@ -22,7 +22,7 @@ from geoseg.messages import warn
 from geoseg.prediction.digests import digest_results
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.prepare import Prepared
-from geoseg.prediction.results import Prediction
+from geoseg.prediction.results.write import Prediction
 from geoseg.prediction.run import Run, discard_work
 from geoseg.prediction.turns import Turn, take_turns
 from geoseg.tiling import Stopped

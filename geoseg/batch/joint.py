@@ -7,7 +7,7 @@ from geoseg.errors import MismatchError
 from geoseg.messages import warn
 from geoseg.models.bundle import Card
 from geoseg.models.texts import without_secrets
-from geoseg.prediction.imagery import Imagery
+from geoseg.prediction.inputs.imagery import Imagery
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.prepare import Prepared
 from geoseg.prediction.settings import Settings

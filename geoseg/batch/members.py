@@ -10,8 +10,8 @@ from geoseg.files import direct
 from geoseg.models.texts import without_secrets
 from geoseg.prediction.naming import name_results
 from geoseg.prediction.plan import Plan
-from geoseg.rasters.open import legible, on_disk
-from geoseg.rasters.servers import on_server
+from geoseg.rasters.opening.open import legible, on_disk
+from geoseg.rasters.sources.servers import on_server
 from geoseg.rasters.stac import Asset, place_of
 
 from .manifest import Output

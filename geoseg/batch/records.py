@@ -9,10 +9,10 @@ from typing import Any
 from geoseg.errors import GeosegError
 from geoseg.prediction.areas import ClassArea
 from geoseg.prediction.digests import digest_results
-from geoseg.prediction.footprint import footprint
+from geoseg.prediction.layers import result_grid
 from geoseg.prediction.plan import Plan
-from geoseg.prediction.result_layers import result_grid
-from geoseg.prediction.results import Prediction
+from geoseg.prediction.results.footprint import footprint
+from geoseg.prediction.results.write import Prediction
 from geoseg.tiling import roi_shape
 
 from .joint import Shared

@@ -46,7 +46,7 @@ def chosen_executor(
     if scheduler is not None and workers is not None:
         raise UsageError("`scheduler` names a cluster that runs, and `workers` starts one; choose one of them.")
     from geoseg.prediction.cluster.executor import DaskExecutor
-    from geoseg.prediction.object_store import check_store
+    from geoseg.prediction.storage.object_store import check_store
 
     if parts is not None:
         check_store(parts)  # before processes are started

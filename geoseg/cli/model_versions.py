@@ -53,7 +53,7 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     To get these probabilities from OpenVINO, compile with INFERENCE_PRECISION_HINT set to f32. By default it computes
     in half precision on processors that support it.
     """
-    from geoseg.prediction.export import export as run
+    from geoseg.prediction.conversion.export import export as run
 
     exported = run(model, choices.pop("output"), **choices)
     for path in exported.files:
@@ -87,7 +87,7 @@ def quantize(model: str, **choices: Any) -> None:  # noqa: ANN401
     geoseg models quantize aerial --calibrate images -o aerial_int8.keras
     geoseg predict scene.tif -m aerial_int8.keras --precision int8
     """
-    from geoseg.prediction.quantize import quantize as run
+    from geoseg.prediction.conversion.quantize import quantize as run
 
     from .console import status
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from geoseg.prediction.results import Prediction
+    from geoseg.prediction.results.write import Prediction
     from geoseg.tiling.progress import Progress as Report
 
 

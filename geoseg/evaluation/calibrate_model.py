@@ -24,13 +24,13 @@ from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.models.shipped import find_model
 from geoseg.models.temperature import CALIBRATION, divide_logits, find_head
 from geoseg.models.weights import MANTISSA_BITS
+from geoseg.prediction.conversion.sample_tiles import deal_tiles, read_tiles, spread_tiles
+from geoseg.prediction.inputs.pooling import pool_stretch
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.planning import plan
-from geoseg.prediction.pooling import pool_stretch
-from geoseg.prediction.sample_tiles import deal_tiles, read_tiles, spread_tiles
 from geoseg.prediction.settings import ImageryOptions, Settings
 from geoseg.rasters.georeference import placed
-from geoseg.rasters.open import GDAL, opened, unplaced
+from geoseg.rasters.opening.open import GDAL, opened, unplaced
 from geoseg.rasters.overlay import overlay_grid
 from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import check_same_classes, legend_of

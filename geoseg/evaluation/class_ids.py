@@ -13,10 +13,10 @@ from geoseg.datasets.codings import describe_near
 from geoseg.errors import SceneError
 from geoseg.messages import warn
 from geoseg.models.legend import NODATA
-from geoseg.rasters.labels import count_bands, has_palette, read_codes
-from geoseg.rasters.open import reading
+from geoseg.rasters.classes.labels import count_bands, has_palette, read_codes
+from geoseg.rasters.opening.open import reading
+from geoseg.rasters.opening.palettes import refuse_mixed_palettes
 from geoseg.rasters.overlay import Indices
-from geoseg.rasters.palettes import refuse_mixed_palettes
 from geoseg.rasters.read import PART_SIDE, Masked, gather
 from geoseg.rasters.values import refuse_scaled_ids
 from geoseg.sentences import counted

@@ -11,7 +11,7 @@ import rasterio
 from geoseg.errors import SceneError, UsageError
 from geoseg.messages import known_as
 from geoseg.models.legend import Legend
-from geoseg.rasters.open import GDAL, opened, unplaced
+from geoseg.rasters.opening.open import GDAL, opened, unplaced
 from geoseg.rasters.tags import check_same_classes, legend_of, model_of
 from geoseg.tiling.progress import Progress, no_progress
 

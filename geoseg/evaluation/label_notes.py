@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from rasterio.io import DatasetReader
 
 from geoseg.models.legend import NODATA
-from geoseg.rasters.altered_ids import describe_alteration, find_alteration
-from geoseg.rasters.class_names import class_names_of, contradictions, describe_contradiction
-from geoseg.rasters.labels import hidden_value, nodata_hides
+from geoseg.rasters.classes.altered_ids import describe_alteration, find_alteration
+from geoseg.rasters.classes.labels import hidden_value, nodata_hides
+from geoseg.rasters.classes.names import class_names_of, contradictions, describe_contradiction
 
 from .class_mapping import ClassMapping, Codes
 

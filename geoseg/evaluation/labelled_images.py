@@ -7,7 +7,7 @@ from geoseg.datasets.listing import RASTERS
 from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.georeference import lacks_georeference
-from geoseg.rasters.open import opened, unplaced
+from geoseg.rasters.opening.open import opened, unplaced
 from geoseg.rasters.scene import is_placed, refuse_one_unrectified
 
 

@@ -10,7 +10,7 @@ from rasterio.io import DatasetReader
 from geoseg.rasters.datum import rough_shift
 from geoseg.rasters.grid import Grid
 from geoseg.rasters.ground import checked_gsd, corners, crs_name, grid_of, ground_sample_distance
-from geoseg.rasters.open import opened, usable_crs
+from geoseg.rasters.opening.open import opened, usable_crs
 from geoseg.rasters.overlay import Overlay, has_other_place, overlay
 from geoseg.rasters.probabilities import check_probabilities
 from geoseg.rasters.scene import is_placed

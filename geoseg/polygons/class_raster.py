@@ -12,15 +12,15 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.messages import warn
-from geoseg.rasters.altered_ids import find_alteration, report_alterations
-from geoseg.rasters.class_values import no_such_class, unlisted
+from geoseg.rasters.classes.altered_ids import find_alteration, report_alterations
+from geoseg.rasters.classes.labels import count_bands, has_alpha, hidden_value, nodata_hides, read_codes
+from geoseg.rasters.classes.values import no_such_class, unlisted
 from geoseg.rasters.dtypes import numpy_type
 from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_distance
-from geoseg.rasters.labels import count_bands, has_alpha, hidden_value, nodata_hides, read_codes
-from geoseg.rasters.open import opened, unplaced
+from geoseg.rasters.missing_data.unread import refuse_unread
+from geoseg.rasters.opening.open import opened, unplaced
 from geoseg.rasters.probabilities import check_probabilities, read_levels
 from geoseg.rasters.scene import Scene, open_scene
-from geoseg.rasters.unread import refuse_unread
 from geoseg.rasters.values import refuse_scaled_ids
 
 from .bands import Band

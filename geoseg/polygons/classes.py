@@ -9,8 +9,8 @@ from rasterio.io import DatasetReader
 
 from geoseg.errors import UsageError
 from geoseg.messages import warn
-from geoseg.rasters.class_colours import class_colours_of
-from geoseg.rasters.class_names import class_names_of, contradictions, describe_contradiction
+from geoseg.rasters.classes.colours import class_colours_of
+from geoseg.rasters.classes.names import class_names_of, contradictions, describe_contradiction
 from geoseg.rasters.tags import legend_of
 
 from .components import NODATA, Flags

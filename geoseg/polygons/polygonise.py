@@ -15,7 +15,7 @@ from geoseg.errors import UsageError
 from geoseg.files import whole_files
 from geoseg.models.engines.hardware import available_memory, count_cores
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.open import GDAL
+from geoseg.rasters.opening.open import GDAL
 from geoseg.threads import InThreads, Tasks, in_order
 from geoseg.tiling import prefetch
 from geoseg.tiling.progress import Progress, no_progress

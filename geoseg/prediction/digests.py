@@ -9,8 +9,8 @@ from typing import Any
 
 from geoseg.files import sha256_of, version_of
 from geoseg.models.texts import without_secrets
-from geoseg.rasters.identity import Mark
-from geoseg.rasters.servers import on_server
+from geoseg.rasters.sources.identity import Mark
+from geoseg.rasters.sources.servers import on_server
 from geoseg.version import __version__
 
 from .plan import Plan

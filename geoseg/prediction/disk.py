@@ -2,11 +2,11 @@
 
 import math
 
-from geoseg.rasters.apart import read_apart
-from geoseg.rasters.open import on_disk
+from geoseg.rasters.missing_data.unwritten import share_written
+from geoseg.rasters.missing_data.validity import Validity
+from geoseg.rasters.opening.apart import read_apart
+from geoseg.rasters.opening.open import on_disk
 from geoseg.rasters.scene import Scene
-from geoseg.rasters.unwritten import share_written
-from geoseg.rasters.validity import Validity
 from geoseg.tiling import Roi, roi_shape
 
 _NOISY = 0.6

@@ -12,7 +12,7 @@ import rasterio
 
 from geoseg.models.engines.hardware import available_memory, count_streams
 from geoseg.models.engines.runtime import Runtime
-from geoseg.rasters.open import GDAL
+from geoseg.rasters.opening.open import GDAL
 from geoseg.threads import GRACE_S, Tasks, in_thread
 
 from .finishing import Finisher, Finishing

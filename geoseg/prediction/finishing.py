@@ -15,7 +15,7 @@ import rasterio
 
 from geoseg.compilation import Compilation
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.open import GDAL
+from geoseg.rasters.opening.open import GDAL
 from geoseg.roads import prepare_tracer
 from geoseg.roads.arrays import Bytes
 from geoseg.roads.graph.chains import Chains
@@ -25,10 +25,10 @@ from geoseg.tiling import Background, Stopped, concatenate, is_repeated
 from .areas import AreaCounter, count_strips
 from .jobs import Finished
 from .journal import Journal, pieces
+from .layers import Layer, predicted_grid, road_band, work_layers
 from .memory import HELD, QUEUED, count_tracers, traced_block
 from .mosaic import Values, WorkRaster, only_source, write_vrt
 from .plan import Plan
-from .result_layers import Layer, predicted_grid, road_band, work_layers
 from .rows import Rows
 from .timings import Timings
 

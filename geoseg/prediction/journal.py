@@ -21,15 +21,15 @@ from rasterio.io import MemoryFile
 from geoseg.files import lock, writing
 from geoseg.models.legend import NODATA
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.vrt_sources import has_no_sources
+from geoseg.rasters.sources.vrt_sources import has_no_sources
 from geoseg.tiling import Roi, cut, roi_shape
 
 from .digests import digest_pieces
-from .object_store import InStore
-from .parts import InFolder, Parts
+from .layers import work_layers
 from .plan import Plan
-from .result_layers import work_layers
 from .rows import Rows
+from .storage.object_store import InStore
+from .storage.parts import InFolder, Parts
 
 _PUBLISHING = "publishing"
 _DISCARDED = "discarded"

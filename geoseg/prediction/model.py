@@ -23,21 +23,21 @@ from geoseg.models.graph.size import read_size
 from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.georeference import placed
-from geoseg.rasters.identity import check_unchanged
-from geoseg.rasters.open import GDAL
+from geoseg.rasters.opening.open import GDAL
 from geoseg.rasters.scene import Scene, open_scene
+from geoseg.rasters.sources.identity import check_unchanged
 from geoseg.tiling import nearest_exact
 from geoseg.tiling.progress import Progress, no_progress
 
-from .array_scene import ArrayScene
-from .data_array import to_data_array
+from .arrays.data_array import to_data_array
+from .arrays.scene import ArrayScene
 from .executors import Executor, LocalExecutor
 from .jobs import predict_rows
 from .naming import DEFAULT_NAME, name_results
 from .plan import Plan
 from .planning import plan
 from .prepare import prepare
-from .results import Prediction
+from .results.write import Prediction
 from .rows import Rows
 from .settings import Options, Settings
 

@@ -19,14 +19,14 @@ from geoseg.models.legend import LEVELS, NODATA
 from geoseg.models.texts import in_xml
 from geoseg.rasters.geotiff import check_complete, naming_errors
 from geoseg.rasters.ground import crs_of
+from geoseg.rasters.sources.vrt_sources import SIDE, add_source
 from geoseg.rasters.tags import result_tags
-from geoseg.rasters.vrt_sources import SIDE, add_source
 from geoseg.tiling import Roi, is_repeated, nearest_exact
 
 from .journal import QUICK
+from .layers import Layer
 from .memory import STRIP_ROWS
 from .plan import Plan
-from .result_layers import Layer
 
 Values = npt.NDArray[np.uint8]
 

@@ -8,7 +8,7 @@ from string import Formatter
 
 from geoseg.errors import UsageError
 from geoseg.files import LONGEST_NAME, is_file_name
-from geoseg.rasters.source_names import file_of, stem
+from geoseg.rasters.sources.names import file_of, stem
 from geoseg.rasters.stac import Asset, place_of
 
 DEFAULT_NAME = "{stem}"

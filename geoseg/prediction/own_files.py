@@ -8,7 +8,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from geoseg.errors import DataError
-from geoseg.rasters.open import unplaced
+from geoseg.rasters.opening.open import unplaced
 from geoseg.rasters.tags import model_of
 from geoseg.roads.network import EDGES
 from geoseg.vectors.geojson import is_unchanged

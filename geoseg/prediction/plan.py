@@ -13,10 +13,10 @@ from geoseg.models.legend import LEVELS, Legend
 from geoseg.rasters.grid import Grid, Shape
 from geoseg.rasters.ground import ground_sample_distance
 from geoseg.rasters.levels import PART
+from geoseg.rasters.missing_data.validity import Validity
 from geoseg.rasters.overviews import Overview
 from geoseg.rasters.scene import Scene
 from geoseg.rasters.stretch import Stretch
-from geoseg.rasters.validity import Validity
 from geoseg.tiling import Lattice, Roi, roi_shape
 
 from .disk import compressed

@@ -8,21 +8,21 @@ from geoseg.messages import warn
 from geoseg.models.bundle import Card
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.graph.size import SHIPPED, NetworkSize
-from geoseg.rasters.allowed import check_size
 from geoseg.rasters.georeference import placed
 from geoseg.rasters.grid import Grid
 from geoseg.rasters.overviews import Overview, find_overview
 from geoseg.rasters.scene import Scene, open_scene
+from geoseg.rasters.sources.allowed import check_size
 from geoseg.tiling import FAMILIES, roi_shape
 
 from .disk import find_share
-from .imagery import Imagery
+from .inputs.bands import choose_imagery, examine_imagery, find_imagery
+from .inputs.imagery import Imagery
+from .inputs.stretching import Scalings, scale_values
 from .layout import check_overlap, choose_grid, choose_lattice, cut_blocks, scene_pixels
 from .memory import max_columns
 from .plan import Plan
-from .scene_bands import choose_imagery, examine_imagery, find_imagery
 from .settings import Settings
-from .stretching import Scalings, scale_values
 
 if TYPE_CHECKING:
     from .aoi import Aoi

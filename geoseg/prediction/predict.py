@@ -14,7 +14,7 @@ from geoseg.tiling.progress import Progress, no_progress
 from .executors import Executor
 from .naming import DEFAULT_NAME, name_results
 from .prepare import prepare
-from .results import Prediction
+from .results.write import Prediction
 from .run import Run
 from .settings import Options
 from .turns import Outcome, Turn, judge_by_kind, take_turns

@@ -14,15 +14,15 @@ from geoseg.models.engines.registry import load_engine
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.graph.size import NetworkSize, read_size
 from geoseg.models.shipped import find_model
-from geoseg.rasters.allowed import check_drivers
-from geoseg.rasters.open import GDAL, on_disk
+from geoseg.rasters.opening.open import GDAL, on_disk
+from geoseg.rasters.sources.allowed import check_drivers
 from geoseg.rasters.stac import Asset, open_source, place_of
 
 from .executors import Executor, LocalExecutor
+from .inputs.pooling import pool_stretch
 from .naming import name_results
 from .plan import Plan
 from .planning import plan
-from .pooling import pool_stretch
 from .run import Run
 from .settings import Options, Settings
 

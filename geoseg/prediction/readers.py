@@ -9,11 +9,11 @@ import rasterio
 from rasterio._env import set_gdal_config
 
 from geoseg.models.engines.hardware import count_cores
-from geoseg.rasters.identity import changed
-from geoseg.rasters.open import GDAL, opened
+from geoseg.rasters.missing_data.unwritten import has_mask
+from geoseg.rasters.opening.open import GDAL, opened
 from geoseg.rasters.read import Masked, in_strips, read_imagery, rows_to_cache
-from geoseg.rasters.servers import on_server
-from geoseg.rasters.unwritten import has_mask
+from geoseg.rasters.sources.identity import changed
+from geoseg.rasters.sources.servers import on_server
 from geoseg.tiling import Roi, cut, is_repeated, prefetch, roi_shape, within
 
 from .memory import MAX_CACHE_BYTES

@@ -14,9 +14,9 @@ import rasterio
 from geoseg.errors import BundleError, OutputError, SceneError, UsageError
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.hardware import free_heap
-from geoseg.rasters.identity import check_unchanged
-from geoseg.rasters.open import GDAL, legible, on_disk
-from geoseg.rasters.servers import on_server
+from geoseg.rasters.opening.open import GDAL, legible, on_disk
+from geoseg.rasters.sources.identity import check_unchanged
+from geoseg.rasters.sources.servers import on_server
 from geoseg.roads.compile_tracer import COMPILING
 from geoseg.threads import GRACE_S, in_thread
 from geoseg.tiling import roi_shape
@@ -27,7 +27,7 @@ from .jobs import Finished, Job, Work
 from .journal import open_journal
 from .outputs import name_outputs
 from .plan import Plan
-from .results import Prediction, write_results
+from .results.write import Prediction, write_results
 from .timings import Timings
 
 

@@ -14,7 +14,7 @@ from geoseg.tiling.progress import Progress
 
 from .executors import Executor
 from .jobs import Work
-from .results import Prediction
+from .results.write import Prediction
 from .run import Run, ignore
 
 Outcome = Prediction | GeosegError

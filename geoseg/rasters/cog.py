@@ -18,7 +18,7 @@ import numpy.typing as npt
 import rasterio.shutil
 
 from .levels import COMPRESSION, DEFLATE_LEVEL, Level
-from .vrt_sources import SIDE, remove_sources
+from .sources.vrt_sources import SIDE, remove_sources
 
 _ORDER = (
     b"LAYOUT=IFDS_BEFORE_DATA\nBLOCK_ORDER=ROW_MAJOR\nBLOCK_LEADER=SIZE_AS_UINT4\n"

@@ -13,11 +13,11 @@ from geoseg.errors import UsageError
 from geoseg.messages import known_as
 from geoseg.work_folders import temporary_folder
 
-from .behind import trusting
 from .geotiff import naming_errors
-from .open import on_disk, opened, unplaced
+from .opening.behind import trusting
+from .opening.open import on_disk, opened, unplaced
 from .scene import is_placed, rpcs_of
-from .source_names import stem
+from .sources.names import stem
 
 _CRS = "EPSG:32631"
 _ORIGIN = (500_000.0, 5_000_000.0)

@@ -13,7 +13,7 @@ from rasterio.errors import RasterioError
 from geoseg.files import discard
 from geoseg.write_errors import refused
 
-from .open import cause
+from .opening.open import cause
 
 
 def check_complete(path: Path, *, masked: bool = False, written: npt.NDArray[np.bool_] | None = None) -> None:

@@ -14,7 +14,7 @@ from rasterio.io import DatasetReader
 from geoseg.errors import SceneError
 
 from .grid import Grid
-from .open import usable_crs
+from .opening.open import usable_crs
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

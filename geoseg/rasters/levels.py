@@ -21,8 +21,8 @@ from geoseg.threads import in_order, in_thread
 
 from .geotiff import check_complete, naming_errors
 from .grid import Shape
-from .open import GDAL
-from .vrt_sources import SIDE, Blocks, add_source, move, restrict, shape_of
+from .opening.open import GDAL
+from .sources.vrt_sources import SIDE, Blocks, add_source, move, restrict, shape_of
 
 PART = 2**24
 """Pixels that a part is made of, about."""

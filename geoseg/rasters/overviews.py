@@ -6,12 +6,12 @@ from typing import Any
 
 import rasterio
 
-from .apart import read_apart
 from .grid import SAME_GSD, Shape
+from .missing_data.unwritten import has_mask
+from .missing_data.validity import Validity
+from .opening.apart import read_apart
 from .scene import Raster
 from .thinning import thin_masks
-from .unwritten import has_mask
-from .validity import Validity
 
 
 @dataclass(frozen=True, kw_only=True)

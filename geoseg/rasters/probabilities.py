@@ -13,11 +13,11 @@ from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.sentences import counted
 
-from .open import reading
+from .missing_data.validity import is_unmasked
+from .opening.open import reading
 from .overlay import has_other_place
 from .scene import is_placed
 from .tags import check_same_run
-from .validity import is_unmasked
 
 _ROUNDING = 1e-3
 """How far sums of rounded floats may leave the range from 0 to 1."""

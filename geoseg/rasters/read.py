@@ -15,10 +15,10 @@ from geoseg.models.bundle import Scaling
 from geoseg.tiling import Roi, any_true, cut, lanczos_radius, roi_shape, within
 
 from .grid import Shape
+from .missing_data.unread import refuse_unread
+from .missing_data.unwritten import columns_to_read
+from .missing_data.validity import Validity
 from .resampling import Resampler
-from .unread import refuse_unread
-from .unwritten import columns_to_read
-from .validity import Validity
 
 PART_SIDE = 2048
 """About the square of this many source pixels are held at a time."""

@@ -12,12 +12,12 @@ from rasterio.enums import ColorInterp
 from geoseg.errors import SceneError, UsageError
 from geoseg.messages import warn
 
-from .altered_ids import find_alteration, report_alterations
-from .class_names import class_names_of
-from .open import reading
+from .classes.altered_ids import find_alteration, report_alterations
+from .classes.names import class_names_of
+from .missing_data.undeclared import report_far_fill
+from .opening.open import reading
 from .scene import refuse_mixed_types
 from .thinning import thin, thin_masks
-from .undeclared import report_far_fill
 
 _BANDS = 4
 """Bands of imagery to sample, at most."""

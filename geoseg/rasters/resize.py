@@ -17,19 +17,19 @@ from geoseg.files import check_outputs, discard, whole_files
 from geoseg.tiling import Roi, lanczos_radius
 from geoseg.tiling.progress import Progress, no_progress
 
-from .bands import image_bands, name_bands, validity_of
-from .class_names import sidecar_of_names
+from .bands.identify import image_bands, name_bands, validity_of
+from .classes.names import sidecar_of_names
 from .dtypes import numpy_type
 from .geotiff import check_complete, writing_geotiff
 from .grid import Shape, scaled_shape
-from .identity import ask_server, identify
-from .open import opened, reading, unplaced
+from .missing_data.validity import Validity, divide, is_unmasked
+from .opening.open import opened, reading, unplaced
 from .read import in_strips
 from .resampling import Resampler
 from .resizable import check_kind, check_nodata, report_imagery
 from .resized_profile import TARGET_TILE, describe_like, resized_profile
 from .scene import locate
-from .validity import Validity, divide, is_unmasked
+from .sources.identity import ask_server, identify
 
 CACHE_BYTES = 256 * 2**20
 """GDAL's block cache in bytes, as `rasterio.Env` takes it; the environment variable is in megabytes."""

@@ -8,11 +8,11 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.rpc import RPC
 
-from .band_texts import keyword_tags, read_texts
+from .bands.sensors import SENSOR_TAG, find_sensor
+from .bands.texts import keyword_tags, read_texts
 from .grid import Shape
 from .read import colormap_of
 from .scene import rpcs_of
-from .sensors import SENSOR_TAG, find_sensor
 
 TARGET_TILE = 256
 """Side of the output's tiles."""

@@ -11,9 +11,9 @@ import rasterio
 from geoseg.tiling import Roi, prefetch
 
 from .grid import Shape
-from .open import GDAL, opened
+from .missing_data.validity import Validity
+from .opening.open import GDAL, opened
 from .read import read_pixels
-from .validity import Validity
 from .values import Units
 
 WINDOW = 64

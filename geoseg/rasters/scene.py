@@ -13,12 +13,12 @@ from rasterio.rpc import RPC
 from geoseg.errors import SceneError
 
 from . import ground
-from .bands import Band, name_bands
+from .bands.identify import Band, name_bands
 from .dates import Dates, dates_of
 from .grid import Grid
-from .identity import Mark, ask_server, identify
-from .open import opened, unplaced, usable_crs
-from .source_names import stem
+from .opening.open import opened, unplaced, usable_crs
+from .sources.identity import Mark, ask_server, identify
+from .sources.names import stem
 from .tags import model_of
 from .values import Unit, units_of
 

@@ -14,13 +14,13 @@ from urllib.parse import unquote, urljoin, urlsplit
 from geoseg.errors import DataError, SceneError
 from geoseg.files import LONGEST_NAME, check_regular, is_file_name
 
-from .allowed import INDICES
-from .apart import read_apart
-from .behind import check_named
 from .dates import Dates, dates_of_item
-from .open import on_disk
+from .opening.apart import read_apart
+from .opening.behind import check_named
+from .opening.open import on_disk
 from .scene import Scene, open_scene
-from .servers import download, is_remote, on_server
+from .sources.allowed import INDICES
+from .sources.servers import download, is_remote, on_server
 
 _INDIRECT = ("VRT", *INDICES)
 """GDAL drivers of files that name other files."""

@@ -9,7 +9,7 @@ import rasterio
 from geoseg.errors import SceneError
 from geoseg.models.bundle import PHYSICAL, Scaling
 
-from .labels import code_bands
+from .classes.labels import code_bands
 
 
 @dataclass(frozen=True, kw_only=True)

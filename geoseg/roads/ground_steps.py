@@ -1,7 +1,8 @@
 """Steps across a grid, measured on the ground in compiled code."""
 
 from geoseg.compiled import compiled_within
-from geoseg.roads.arrays import Floats
+
+from .arrays import Floats
 
 
 @compiled_within

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.messages import warn
-from geoseg.rasters.class_values import distinct, no_such_class, unlisted
+from geoseg.rasters.classes.values import distinct, no_such_class, unlisted
 
 Values = npt.NDArray[np.generic]
 

@@ -13,16 +13,16 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import LEVELS, NODATA, Legend
-from geoseg.rasters.altered_ids import find_alteration, report_alterations
-from geoseg.rasters.band_texts import descriptions_of
-from geoseg.rasters.bands import alpha_of, name_bands
+from geoseg.rasters.bands.identify import alpha_of, name_bands
+from geoseg.rasters.bands.texts import descriptions_of
+from geoseg.rasters.classes.altered_ids import find_alteration, report_alterations
 from geoseg.rasters.dtypes import numpy_type
-from geoseg.rasters.open import opened
+from geoseg.rasters.missing_data.unread import refuse_unread
+from geoseg.rasters.missing_data.validity import is_unmasked
+from geoseg.rasters.opening.open import opened
 from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of
 from geoseg.rasters.thinning import thin
-from geoseg.rasters.unread import refuse_unread
-from geoseg.rasters.validity import is_unmasked
 from geoseg.sentences import counted
 
 from .arrays import Bytes, Read

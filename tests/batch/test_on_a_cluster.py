@@ -17,7 +17,7 @@ from geoseg.batch.events import BlockDone, SceneDone, SceneFailed, SceneStarted
 from geoseg.batch.manifest import read_manifest
 from geoseg.errors import ClusterError
 from geoseg.prediction.cluster.executor import DaskExecutor
-from geoseg.prediction.results import write_results
+from geoseg.prediction.results.write import write_results
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import geoseg
 from geoseg.batch.events import BlockDone, SceneDone, SceneFailed, SceneStarted, Started
 from geoseg.batch.manifest import read_manifest
 from geoseg.prediction.predict import predict_each
-from geoseg.prediction.results import write_results
+from geoseg.prediction.results.write import write_results
 
 EXECUTOR = Together(workers=2)
 

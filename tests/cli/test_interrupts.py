@@ -75,9 +75,7 @@ def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path)
     arguments = ["predict", server.url("scene.tif"), "-m", write_bundle(), "-o", tmp_path / "out", "-q"]
     server.behave(silent_from=16_384)  # before the first piece is complete
     # GDAL would keep what was sampled to plan.
-    unsampled = (
-        "from geoseg.prediction import scene_bands; scene_bands.sample_imagery = lambda _: scene_bands.Sampled()"
-    )
+    unsampled = "from geoseg.prediction.inputs import bands; bands.sample_imagery = lambda _: bands.Sampled()"
     with start(*arguments, first=unsampled) as process:
         server.wait_for_silence()
         process.send_signal(signal.SIGINT)  # waits for the piece in progress
@@ -94,7 +92,7 @@ def test_while_files_are_written(write_scene, write_bundle, noise, tmp_path):
     """Files that take long to write are left in the work folder, and the same command resumes."""
     scenes = [write_scene(noise(90, 70), f"{name}.tif") for name in ("first", "second")]
     arguments = ["predict", *scenes, "-m", write_bundle(), "-o", tmp_path / "out", "-q"]
-    never = "result_rasters.write_cog = lambda *_, **__: (print('writing', flush=True), threading.Event().wait())"
+    never = "rasters.write_cog = lambda *_, **__: (print('writing', flush=True), threading.Event().wait())"
     with start(*arguments, first=never) as process:
         assert process.stdout.readline() == "writing\n"
         interrupted(process)

@@ -112,7 +112,11 @@ def test_options_are_those_of_the_subcommand(monkeypatch, words, shown):
     def fail(*_, **__):
         raise OutputError("lower `tile`, or choose `bands=(3, 2, 1)`.")
 
-    for library in ("prediction.export.export", "prediction.quantize.quantize", "evaluation.evaluate_model"):
+    for library in (
+        "prediction.conversion.export.export",
+        "prediction.conversion.quantize.quantize",
+        "evaluation.evaluate_model",
+    ):
         monkeypatch.setattr(f"geoseg.{library}", fail)
     assert CliRunner().invoke(main, words).stderr == f"geoseg: {shown}\n"
 

@@ -21,7 +21,7 @@ from geoseg.evaluation.pairing import pair_rasters
 from geoseg.evaluation.result import Subject
 from geoseg.models.legend import AERIAL, LEVELS
 from geoseg.rasters.ground import MAP_SCALE_ERROR
-from geoseg.rasters.open import unplaced
+from geoseg.rasters.opening.open import unplaced
 
 
 def test_scores_of_a_raster(write_ids, blobs):

@@ -12,7 +12,7 @@ from geoseg.errors import BundleError, SceneError, UsageError
 from geoseg.evaluation import evaluate, evaluate_model
 from geoseg.evaluation.calibrate_model import calibrate
 from geoseg.evaluation.labelled_images import on_own_pixels
-from geoseg.rasters.open import unplaced
+from geoseg.rasters.opening.open import unplaced
 
 ROWS, COLS = 90, 70
 

@@ -16,7 +16,7 @@ from geoseg.evaluation.pairing import pair_rasters
 from geoseg.evaluation.raster_pair import open_pair
 from geoseg.evaluation.strips import STRIP_PIXELS, haloed, strips
 from geoseg.models.legend import AERIAL
-from geoseg.rasters.open import unplaced
+from geoseg.rasters.opening.open import unplaced
 from geoseg.rasters.resampling import Resampler
 
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)

@@ -76,7 +76,7 @@ def test_twice(words, executor, expected, running, tmp_path, number):
 @on_executors("number", {"SIGTERM": signal.SIGTERM}, devices=["SIGTERM"], dask=["SIGTERM"])
 def test_between_pieces(words, executor, expected, tmp_path, number):
     """While no piece is in work, as when files are written, the first signal stops at once."""
-    never = "results.class_style = lambda *_: (print('writing', flush=True), threading.Event().wait())\n"
+    never = "write.class_style = lambda *_: (print('writing', flush=True), threading.Event().wait())\n"
     command = ["setsid", *executor.command(*words, first=never)]
     with start(command, **executor.environment) as process:
         assert process.stdout.readline() == "writing\n"

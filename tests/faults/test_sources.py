@@ -11,7 +11,7 @@ from executors import on_executors
 from processes import WAIT, contents, environment, one_sentence, shipped, start
 from web_server import serving
 
-from geoseg.rasters.open import unplaced
+from geoseg.rasters.opening.open import unplaced
 
 IMPATIENT = {
     "GDAL_HTTP_LOW_SPEED_TIME": "1",

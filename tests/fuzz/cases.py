@@ -29,7 +29,7 @@ from geoseg.models.legend import AERIAL
 from geoseg.models.shipped import find_model
 from geoseg.polygons import polygonise
 from geoseg.prediction.info import describe
-from geoseg.rasters.open import opened
+from geoseg.rasters.opening.open import opened
 from geoseg.rasters.stac import open_source, read_assets
 from geoseg.training.recipe.load import load_recipe
 from geoseg.vectors.read import read_features

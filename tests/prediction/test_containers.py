@@ -19,9 +19,9 @@ from standins import warned
 import geoseg
 from geoseg.errors import SceneError
 from geoseg.models.legend import NODATA
-from geoseg.rasters.identity import check_unchanged
-from geoseg.rasters.open import unplaced
+from geoseg.rasters.opening.open import unplaced
 from geoseg.rasters.scene import open_scene
+from geoseg.rasters.sources.identity import check_unchanged
 
 HEIGHT, WIDTH = 90, 70
 GUESSED = "are taken as red, green, blue"

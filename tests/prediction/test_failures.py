@@ -81,7 +81,7 @@ def test_unplaced_scenes(run, write_scene, write_bundle, noise, tmp_path):
     gcps = [GroundControlPoint(row, col, 13 + col / 1e4, 52 - row / 1e4) for row in (0, 19) for col in (0, 19)]
     rpcs = RPC(0, 1, 52, 1, [1.0] * 20, [1.0] * 20, 0, 1, 13, 1, [1.0] * 20, [1.0] * 20, 0, 1)
     flat = rasterio.Affine(1, 1, 5e5, 1, 1, 5.4e6)
-    with geoseg.rasters.open.unplaced():
+    with geoseg.rasters.opening.open.unplaced():
         scenes = {
             "no CRS": write_scene(pixels, "crs.tif", crs=None),
             "no geotransform": write_scene(pixels, "transform.tif", transform=rasterio.Affine.identity()),

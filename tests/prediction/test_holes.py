@@ -15,10 +15,10 @@ from geoseg.models.engines.on_devices import load_on_devices
 from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.legend import NODATA
 from geoseg.prediction.blocks import predict_block
+from geoseg.prediction.conversion.sample_tiles import read_samples
 from geoseg.prediction.devices.predict_block import predict_block_on_devices
 from geoseg.prediction.holes import fill_holes
 from geoseg.prediction.planning import plan
-from geoseg.prediction.sample_tiles import read_samples
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 

@@ -12,8 +12,9 @@ from waiting import wait_for_threads
 from web_server import serving
 
 import geoseg
-from geoseg.prediction import plan, result_rasters
+from geoseg.prediction import plan
 from geoseg.prediction.predict import predict_each
+from geoseg.prediction.results import rasters
 from geoseg.rasters import levels
 
 WAIT = 20
@@ -26,7 +27,7 @@ def stuck(monkeypatch):
     let_go, begun = threading.Event(), []
 
     def at(name):
-        step = getattr(result_rasters, name)
+        step = getattr(rasters, name)
 
         def hold(*arguments, **options):
             begun.append(name)
@@ -35,7 +36,7 @@ def stuck(monkeypatch):
             assert let_go.wait(WAIT)
             return step(*arguments, **options)
 
-        monkeypatch.setattr(result_rasters, name, hold)
+        monkeypatch.setattr(rasters, name, hold)
         return let_go, begun
 
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
@@ -69,7 +70,7 @@ def test_while_parts_of_a_raster_are_made(write_scene, write_bundle, noise, echo
     """No part is begun any more, and the same call completes with the same files."""
     for module in (plan, levels):
         monkeypatch.setattr(module, "PART", 2**18)
-    monkeypatch.setattr(result_rasters, "count_cores", lambda: 2)
+    monkeypatch.setattr(rasters, "count_cores", lambda: 2)
     scene, model = write_scene(noise(2100, 700)), write_bundle()
 
     def predict(folder):
@@ -90,7 +91,7 @@ def test_a_part_that_cannot_be_written(write_scene, write_bundle, noise, echo, t
     """The error is raised, and the results are unlocked, once no other part is being made."""
     for module in (plan, levels):
         monkeypatch.setattr(module, "PART", 2**18)
-    monkeypatch.setattr(result_rasters, "count_cores", lambda: 2)
+    monkeypatch.setattr(rasters, "count_cores", lambda: 2)
     other, raised, outlived = threading.Event(), threading.Event(), []
 
     def make_part(part):
@@ -101,7 +102,7 @@ def test_a_part_that_cannot_be_written(write_scene, write_bundle, noise, echo, t
         outlived.append(raised.wait(0.5))
         return levels.make_part(part)
 
-    monkeypatch.setattr(result_rasters, "make_part", make_part)
+    monkeypatch.setattr(rasters, "make_part", make_part)
     with pytest.raises(geoseg.OutputError, match="No space left"):
         geoseg.predict(
             write_scene(noise(2100, 700)), model=write_bundle(), folder=tmp_path / "out", load=echo, roads=False

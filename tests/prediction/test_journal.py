@@ -120,13 +120,14 @@ def test_killed_while_rasters_are_written(stopped, tmp_path, step, part):
 import os, signal, sys
 from standins import load_echo
 import geoseg
-from geoseg.prediction import plan, result_rasters
+from geoseg.prediction import plan
+from geoseg.prediction.results import rasters
 from geoseg.rasters import levels
 
 step, part, scene, model, folder = sys.argv[1:]
 plan.PART = levels.PART = int(part)
 setattr(
-    levels if step == "check_complete" else result_rasters, step, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+    levels if step == "check_complete" else rasters, step, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 )
 geoseg.predict(scene, model=model, folder=folder, load=load_echo, confidence=True)
 """

@@ -6,7 +6,7 @@ import rasterio
 
 import geoseg
 from geoseg.models.legend import NODATA
-from geoseg.rasters.open import unplaced
+from geoseg.rasters.opening.open import unplaced
 from geoseg.rasters.scene import open_scene
 
 MOST_PIXELS = 2_000_000

@@ -11,7 +11,7 @@ from standins import Echo, load_echo, make_card
 
 import geoseg
 from geoseg.models.legend import NODATA
-from geoseg.prediction import blocks, disk, result_layers
+from geoseg.prediction import blocks, disk, layers
 from geoseg.prediction.blocks import predict_block
 from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
@@ -76,7 +76,7 @@ def test_the_same_files(scenes, predict, monkeypatch):
     assert found.areas == expected.areas
     for one, other in zip(found.outputs.files, expected.outputs.files, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
-    monkeypatch.setattr(result_layers, "LEAST_SPARSE", 1)
+    monkeypatch.setattr(layers, "LEAST_SPARSE", 1)
     small = predict(sparse, "small")
     for name, path in small.outputs.rasters.items():
         assert held(path) == set(WRITTEN)
@@ -90,7 +90,7 @@ def test_the_same_files(scenes, predict, monkeypatch):
 
 def test_resumed(scenes, predict, monkeypatch):
     """A run that was stopped after its last piece reads pieces without data from the journal."""
-    monkeypatch.setattr(result_layers, "LEAST_SPARSE", 1)
+    monkeypatch.setattr(layers, "LEAST_SPARSE", 1)
     _, sparse = scenes
     expected = predict(sparse, "expected")
 
@@ -116,7 +116,7 @@ def test_a_resampled_scene(scenes, predict):
 def test_on_a_cluster(scenes, predict, monkeypatch):
     """Workers, which read pieces of the journal, give the same bytes."""
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(result_layers, "LEAST_SPARSE", 1)
+    monkeypatch.setattr(layers, "LEAST_SPARSE", 1)
     _, sparse = scenes
     expected = predict(sparse, "expected")
     with (
@@ -182,7 +182,7 @@ def test_strips_without_data_do_not_pile_up(scenes, monkeypatch, whole):
 def test_a_name_that_xml_cannot_hold(scenes, predict, monkeypatch):
     """A control character in the name of a scene, which GDAL's XML cannot hold, is escaped in the tags."""
     _, sparse = scenes
-    monkeypatch.setattr(result_layers, "LEAST_SPARSE", 1)
+    monkeypatch.setattr(layers, "LEAST_SPARSE", 1)
     made = predict(sparse.rename(sparse.with_name("sc\x0bene.tif")), "named")
     with rasterio.open(made.outputs.classes) as raster:
         assert raster.tags()["GEOSEG_SCENE"].endswith("sc\\x0bene.tif")

@@ -11,8 +11,8 @@ from rio_cogeo.cogeo import cog_validate
 
 from geoseg.rasters.cog import join_cog, without_pixels
 from geoseg.rasters.levels import make_levels
-from geoseg.rasters.sparse import find_written
-from geoseg.rasters.vrt_sources import SIDE
+from geoseg.rasters.missing_data.sparse import find_written
+from geoseg.rasters.sources.vrt_sources import SIDE
 
 NODATA = 255
 COG = {"driver": "COG", "compress": "deflate", "blocksize": SIDE}

@@ -8,7 +8,7 @@ from rasterio import Affine
 
 from geoseg.errors import SceneError
 from geoseg.rasters.ground import Geodesy, checked_gsd, crs_of, ground_area, ground_steps, place
-from geoseg.rasters.open import opened
+from geoseg.rasters.opening.open import opened
 
 
 def test_lengths_are_geodesic():

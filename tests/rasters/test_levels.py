@@ -13,7 +13,7 @@ from rio_cogeo.cogeo import cog_validate
 from geoseg.rasters import cog, levels
 from geoseg.rasters.cog import join_cog, without_pixels
 from geoseg.rasters.levels import make_levels, make_part
-from geoseg.rasters.vrt_sources import SIDE
+from geoseg.rasters.sources.vrt_sources import SIDE
 
 NODATA = 255
 PLACE = rasterio.Affine(1, 0, 500_000, 0, -1, 5_400_000)

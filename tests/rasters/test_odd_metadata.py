@@ -12,9 +12,9 @@ import geoseg
 from geoseg.batch.batch import batch
 from geoseg.errors import SceneError
 from geoseg.models.bundle import Scaling
-from geoseg.rasters.bands import name_bands
-from geoseg.rasters.labels import to_codes
-from geoseg.rasters.open import opened, unplaced
+from geoseg.rasters.bands.identify import name_bands
+from geoseg.rasters.classes.labels import to_codes
+from geoseg.rasters.opening.open import opened, unplaced
 from geoseg.rasters.read import colormap_of, scaled
 from geoseg.rasters.scene import open_scene, raster_of
 

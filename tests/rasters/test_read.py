@@ -6,9 +6,9 @@ import rasterio
 
 import geoseg.rasters.read
 from geoseg.models.bundle import Scaling
+from geoseg.rasters.missing_data.validity import Validity
 from geoseg.rasters.read import gather, read_imagery, read_nearest, read_pixels, scaled
 from geoseg.rasters.resampling import Resampler
-from geoseg.rasters.validity import Validity
 
 BANDS, SHAPE = (3, 1), (70, 91)
 REGION = slice(11, 64), slice(5, 91)

@@ -17,7 +17,7 @@ from standins import name_ids, write_warped
 import geoseg.rasters.resize
 from geoseg.cli.resize import command
 from geoseg.errors import OutputError, SceneError, UsageError
-from geoseg.rasters.class_names import class_names_of
+from geoseg.rasters.classes.names import class_names_of
 from geoseg.rasters.resize import resize
 
 pytestmark = pytest.mark.usefixtures("small_blocks")

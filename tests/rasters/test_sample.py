@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.enums import ColorInterp
 
+from geoseg.rasters.missing_data.validity import Validity
 from geoseg.rasters.sample import WINDOW, WINDOWS, sample_values, sample_windows
-from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Unit
 
 PLAIN = (Unit(),) * 3

@@ -8,7 +8,7 @@ from pathlib import Path
 from geoseg.errors import SceneError
 from geoseg.pages.page import data_uri
 from geoseg.pages.pictures import indexed_png, scaled_size
-from geoseg.rasters.open import opened
+from geoseg.rasters.opening.open import opened
 from geoseg.rasters.read import colormap_of
 
 _BUDGET = 10 * 2**20

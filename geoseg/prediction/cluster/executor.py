@@ -14,9 +14,9 @@ from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.finishing import Finishing
 from geoseg.prediction.jobs import Finished, Work
 from geoseg.prediction.journal import Journal
-from geoseg.prediction.object_store import check_store
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.settings import Settings
+from geoseg.prediction.storage.object_store import check_store
 from geoseg.prediction.timings import Timings
 from geoseg.threads import in_thread
 from geoseg.version import __version__

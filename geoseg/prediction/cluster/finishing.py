@@ -13,10 +13,10 @@ from geoseg.prediction.areas import AreaCounter
 from geoseg.prediction.finishing import plan_roads
 from geoseg.prediction.jobs import Finished
 from geoseg.prediction.journal import Journal
+from geoseg.prediction.layers import Layer, predicted_grid, road_band, work_layers
 from geoseg.prediction.memory import traced_block
 from geoseg.prediction.mosaic import write_vrt
 from geoseg.prediction.plan import Plan
-from geoseg.prediction.result_layers import Layer, predicted_grid, road_band, work_layers
 from geoseg.prediction.timings import Timings
 from geoseg.roads.skeleton.block import window_of
 from geoseg.roads.trace import Tracing

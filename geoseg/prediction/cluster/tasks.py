@@ -14,10 +14,10 @@ from geoseg.models.engines.hardware import shared_cores
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.areas import AreaCounter, StripCounts, count_strips
 from geoseg.prediction.jobs import Finished, Job, run_block
-from geoseg.prediction.result_layers import predicted_grid
+from geoseg.prediction.layers import predicted_grid
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.timings import StageTime, Timings
-from geoseg.rasters.open import GDAL
+from geoseg.rasters.opening.open import GDAL
 from geoseg.roads.arrays import Bytes
 from geoseg.roads.coarsening import coarsen
 from geoseg.roads.skeleton.block import trace_block, window_of

@@ -49,7 +49,7 @@ def _unskip(driver: str, otherwise: str) -> str:
 
 def find_raster_drivers() -> Iterator[Finding]:
     """Find the drivers of rasters, in the GDAL of rasterio."""
-    from geoseg.rasters.allowed import NEEDED, drivers
+    from geoseg.rasters.sources.allowed import NEEDED, drivers
 
     present = drivers()
     for name, (consequence, advice) in _RASTERS.items():

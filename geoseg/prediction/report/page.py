@@ -11,12 +11,12 @@ from geoseg.models.texts import without_secrets
 from geoseg.pages.page import data_uri, render
 from geoseg.prediction.areas import ClassArea
 from geoseg.prediction.journal import Journal
+from geoseg.prediction.layers import result_grid
 from geoseg.prediction.outputs import Outputs, sidecar
 from geoseg.prediction.plan import Plan
-from geoseg.prediction.result_layers import result_grid
 from geoseg.prediction.timings import Timings
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.open import opened
+from geoseg.rasters.opening.open import opened
 from geoseg.roads.network import RoadTotals
 from geoseg.tiling import roi_shape
 

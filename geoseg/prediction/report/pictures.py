@@ -16,10 +16,10 @@ from rasterio.windows import Window
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.pages.pictures import indexed_png, scaled_size
 from geoseg.prediction.journal import Journal
+from geoseg.prediction.layers import result_grid
 from geoseg.prediction.plan import Plan
-from geoseg.prediction.result_layers import result_grid
 from geoseg.rasters.grid import Shape
-from geoseg.rasters.open import opened
+from geoseg.rasters.opening.open import opened
 from geoseg.rasters.read import in_strips, scaled
 from geoseg.roads.network import FRACTIONS, RoadNetwork
 

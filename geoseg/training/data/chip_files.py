@@ -12,7 +12,7 @@ import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp
 
-from geoseg.rasters.band_texts import BandTexts
+from geoseg.rasters.bands.texts import BandTexts
 from geoseg.rasters.geotiff import check_complete, writing_geotiff
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.values import is_physical

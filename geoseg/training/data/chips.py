@@ -16,11 +16,11 @@ from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.files import check_outputs, whole
 from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
-from geoseg.prediction.imagery import Imagery
-from geoseg.rasters.band_texts import BandTexts, read_texts
-from geoseg.rasters.bands import image_bands, validity_of
-from geoseg.rasters.class_names import class_names_of
-from geoseg.rasters.open import opened, unplaced
+from geoseg.prediction.inputs.imagery import Imagery
+from geoseg.rasters.bands.identify import image_bands, validity_of
+from geoseg.rasters.bands.texts import BandTexts, read_texts
+from geoseg.rasters.classes.names import class_names_of
+from geoseg.rasters.opening.open import opened, unplaced
 from geoseg.rasters.read import colormap_of
 from geoseg.rasters.scene import raster_of
 from geoseg.tiling import Roi

@@ -9,15 +9,15 @@ import numpy as np
 from geoseg.errors import SceneError
 from geoseg.messages import report_once, warn
 from geoseg.models.bundle import Card, Scaling
-from geoseg.prediction.imagery import Imagery
-from geoseg.prediction.sampled_values import STRAY, describe_strays, range_of
-from geoseg.prediction.scene_bands import Sampled, find_imagery, sample_imagery
+from geoseg.prediction.inputs.bands import Sampled, find_imagery, sample_imagery
+from geoseg.prediction.inputs.imagery import Imagery
+from geoseg.prediction.inputs.sampled_values import STRAY, describe_strays, range_of
+from geoseg.prediction.inputs.stretching import scale_values
 from geoseg.prediction.settings import Settings
-from geoseg.prediction.stretching import scale_values
-from geoseg.rasters.open import opened
+from geoseg.rasters.missing_data.undeclared import describe_like_mask, describe_lossy, describe_undeclared
+from geoseg.rasters.opening.open import opened
 from geoseg.rasters.scene import raster_of
 from geoseg.rasters.stretch import Percentiles
-from geoseg.rasters.undeclared import describe_like_mask, describe_lossy, describe_undeclared
 from geoseg.rasters.values import check_units, choose_scaling
 from geoseg.training.recipe.recipe import DataSet
 

@@ -10,9 +10,9 @@ from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import DataError, UsageError
 from geoseg.messages import warn
 from geoseg.models.legend import NODATA, Legend
-from geoseg.rasters.altered_ids import report_alterations
-from geoseg.rasters.class_names import Contradiction, contradictions, describe_contradiction
-from geoseg.rasters.labels import nodata_hides
+from geoseg.rasters.classes.altered_ids import report_alterations
+from geoseg.rasters.classes.labels import nodata_hides
+from geoseg.rasters.classes.names import Contradiction, contradictions, describe_contradiction
 from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.resolve import Run
 

@@ -15,16 +15,16 @@ from geoseg.datasets.listing import VECTORS
 from geoseg.datasets.pairs import Files
 from geoseg.errors import DataError, SceneError
 from geoseg.messages import warn
-from geoseg.rasters.altered_ids import Alteration, find_alteration
-from geoseg.rasters.class_names import class_names_of
+from geoseg.rasters.classes.altered_ids import Alteration, find_alteration
+from geoseg.rasters.classes.labels import Hidden, hidden_value
+from geoseg.rasters.classes.names import class_names_of
 from geoseg.rasters.datum import warn_of_shift
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, place_in, turn_of, turn_to
-from geoseg.rasters.identity import Mark, identify
-from geoseg.rasters.labels import Hidden, hidden_value
-from geoseg.rasters.open import opened, usable_crs
+from geoseg.rasters.opening.open import opened, usable_crs
+from geoseg.rasters.opening.palettes import refuse_mixed_palettes
 from geoseg.rasters.overlay import has_other_place
-from geoseg.rasters.palettes import refuse_mixed_palettes
 from geoseg.rasters.scene import is_placed, refuse_one_unrectified
+from geoseg.rasters.sources.identity import Mark, identify
 from geoseg.sentences import are
 
 from .label_vectors import read_features

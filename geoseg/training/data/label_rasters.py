@@ -11,11 +11,11 @@ from odc.geo.geobox import GeoBox
 
 from geoseg.datasets.listing import VECTORS
 from geoseg.errors import SceneError, UsageError
-from geoseg.rasters.altered_ids import Alteration, find_alteration, report_alterations
+from geoseg.rasters.classes.altered_ids import Alteration, find_alteration, report_alterations
+from geoseg.rasters.classes.labels import count_bands, has_palette, read_codes
 from geoseg.rasters.grid import Grid
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.labels import count_bands, has_palette, read_codes
-from geoseg.rasters.open import opened
+from geoseg.rasters.opening.open import opened
 from geoseg.rasters.overlay import Indices, overlay_grid
 from geoseg.rasters.read import PART_SIDE, gather, read_nearest
 from geoseg.rasters.tags import check_same_classes, legend_of

@@ -16,7 +16,7 @@ from rasterio.features import rasterize
 
 from geoseg.errors import UsageError
 from geoseg.rasters.ground import crs_of, ground_sample_distance, turn_of, turns_between
-from geoseg.rasters.identity import Mark, identify_file
+from geoseg.rasters.sources.identity import Mark, identify_file
 from geoseg.sentences import counted
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import BACKGROUND, OTHERS, LabelSets

@@ -14,13 +14,13 @@ from geoseg.datasets.listing import VECTORS
 from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import UsageError
 from geoseg.models.bundle import Card, Scaling
-from geoseg.prediction.imagery import Imagery
+from geoseg.prediction.inputs.imagery import Imagery
 from geoseg.rasters.grid import SAME_GSD, Grid, choose_gsd, grid_at, shape_at
-from geoseg.rasters.identity import Mark, identify_file
-from geoseg.rasters.open import opened
+from geoseg.rasters.missing_data.validity import Validity
+from geoseg.rasters.opening.open import opened
 from geoseg.rasters.read import in_strips
 from geoseg.rasters.scene import is_placed, locate
-from geoseg.rasters.validity import Validity
+from geoseg.rasters.sources.identity import Mark, identify_file
 from geoseg.rasters.values import Units
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import LabelSets

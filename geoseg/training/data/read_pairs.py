@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import SceneError
-from geoseg.rasters.identity import check_unchanged
-from geoseg.rasters.open import opened
+from geoseg.rasters.opening.open import opened
 from geoseg.rasters.read import read_imagery, scaled
+from geoseg.rasters.sources.identity import check_unchanged
 from geoseg.tiling import Roi, clip, within
 
 from .label_rasters import read_values

@@ -12,11 +12,11 @@ import rasterio
 from geoseg.datasets.listing import VECTORS
 from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import SceneError
-from geoseg.prediction.imagery import Imagery
-from geoseg.prediction.scene_bands import refuse_unlike_imagery
-from geoseg.rasters.band_choice import find_bands
-from geoseg.rasters.bands import Band, image_bands, validity_of
-from geoseg.rasters.open import opened, unplaced
+from geoseg.prediction.inputs.bands import refuse_unlike_imagery
+from geoseg.prediction.inputs.imagery import Imagery
+from geoseg.rasters.bands.choice import find_bands
+from geoseg.rasters.bands.identify import Band, image_bands, validity_of
+from geoseg.rasters.opening.open import opened, unplaced
 from geoseg.rasters.scene import Scene, is_placed, locate, raster_of
 from geoseg.rasters.values import check_units, is_physical
 from geoseg.training.data.imagery import report_undeclared, sample_some

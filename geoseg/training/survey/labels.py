@@ -14,10 +14,10 @@ import rasterio
 from geoseg.datasets.codings import CODINGS, Coding
 from geoseg.datasets.listing import VECTORS
 from geoseg.errors import DataError, SceneError, UsageError
-from geoseg.rasters.altered_ids import Alteration, find_alteration, report_alterations
-from geoseg.rasters.labels import code_bands, count_bands, has_palette, is_labelled, to_codes
-from geoseg.rasters.open import opened
-from geoseg.rasters.palettes import refuse_mixed_palettes
+from geoseg.rasters.classes.altered_ids import Alteration, find_alteration, report_alterations
+from geoseg.rasters.classes.labels import code_bands, count_bands, has_palette, is_labelled, to_codes
+from geoseg.rasters.opening.open import opened
+from geoseg.rasters.opening.palettes import refuse_mixed_palettes
 from geoseg.rasters.values import refuse_scaled_ids
 from geoseg.training.data.label_rasters import is_coloured, refuse_floats
 from geoseg.training.data.label_vectors import NULL, format_values, read_features

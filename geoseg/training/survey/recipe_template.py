@@ -19,7 +19,7 @@ from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import DEFAULT_PRESET
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.models.texts import escaped
-from geoseg.rasters.bands import Band, image_bands
+from geoseg.rasters.bands.identify import Band, image_bands
 from geoseg.rasters.ground import crs_name, crs_of
 from geoseg.sentences import counted, join_words
 from geoseg.training.data.leakage import footprint

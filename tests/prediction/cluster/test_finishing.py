@@ -10,8 +10,8 @@ from standins import make_card
 from geoseg.models.legend import AERIAL
 from geoseg.prediction.cluster.finishing import TracedBlocks
 from geoseg.prediction.finishing import plan_roads
+from geoseg.prediction.layers import predicted_grid
 from geoseg.prediction.planning import plan
-from geoseg.prediction.result_layers import predicted_grid
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 from geoseg.roads.skeleton.block import window_of

@@ -21,10 +21,10 @@ from geoseg.errors import OutputError, UsageError
 from geoseg.prediction.cluster.executor import DaskExecutor
 from geoseg.prediction.cluster.pieces import PieceGrid
 from geoseg.prediction.journal import open_journal, pieces
-from geoseg.prediction.object_store import InStore, _open, check_store
 from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
-from geoseg.prediction.worker_files import Kept
+from geoseg.prediction.storage.object_store import InStore, _open, check_store
+from geoseg.prediction.storage.worker_files import Kept
 from geoseg.rasters.scene import open_scene
 
 PARTS = "s3://parts/of scenes"
@@ -222,7 +222,7 @@ def test_a_store_that_refuses(use, monkeypatch):
 
 def test_parts_that_workers_keep(tmp_path, monkeypatch):
     """Up to so many bytes, those that were needed last; one that goes stays for the tasks that have it."""
-    monkeypatch.setattr("geoseg.prediction.worker_files.MOST", 10)
+    monkeypatch.setattr("geoseg.prediction.storage.worker_files.MOST", 10)
     kept = Kept(str(tmp_path))
 
     for number in "123":

@@ -11,9 +11,9 @@ from standins import files_of_at_most, name_ids, warned
 
 from geoseg.cli.tile import command
 from geoseg.errors import OutputError, SceneError, UsageError
-from geoseg.rasters.band_choice import find_bands
-from geoseg.rasters.bands import name_bands
-from geoseg.rasters.class_names import class_names_of
+from geoseg.rasters.bands.choice import find_bands
+from geoseg.rasters.bands.identify import name_bands
+from geoseg.rasters.classes.names import class_names_of
 from geoseg.training.data.chips import tile
 from geoseg.training.recipe.load import parse_recipe
 

@@ -13,7 +13,7 @@ from rasterio.enums import ColorInterp
 from standins import warned, write_mosaic, write_warped
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
-from geoseg.rasters.open import unplaced
+from geoseg.rasters.opening.open import unplaced
 from geoseg.training.data.chips import tile
 from geoseg.training.data.pairs import Pair
 from geoseg.training.data.read_pairs import read_image, read_labels, read_pair

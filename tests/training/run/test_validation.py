@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_s
 from geoseg.models.legend import AERIAL, NODATA
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.models.losses.pixels import MarginalCrossEntropy
-from geoseg.prediction.sample_tiles import read_samples
+from geoseg.prediction.conversion.sample_tiles import read_samples
 from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.run.best_and_worst import Extremes
 from geoseg.training.run.validation import ValidationTiles, map_classes, mask_unknown, validate

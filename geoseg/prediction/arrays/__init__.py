@@ -1,0 +1,1 @@
+"""NumPy and xarray arrays in place of files."""

@@ -1,0 +1,1 @@
+"""Convert models: to other runtimes, and to 8 bits."""

@@ -1,0 +1,1 @@
+"""Class ids of a raster, with their names and colours."""

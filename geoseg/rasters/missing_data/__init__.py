@@ -1,0 +1,1 @@
+"""Pixels without data: declared or not, never written, or not read."""

@@ -1,0 +1,1 @@
+"""Open rasters, and refuse those that GDAL would open but not read as they are."""
