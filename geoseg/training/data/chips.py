@@ -1,6 +1,6 @@
 """Cut labelled images into GeoTIFF chips, for tools that need them."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import rasterio
 from rasterio.enums import ColorInterp
 
 from geoseg.datasets.codings import Coding
@@ -19,6 +20,7 @@ from geoseg.models.legend import NODATA
 from geoseg.prediction.inputs.imagery import Imagery
 from geoseg.rasters.bands.identify import image_bands, validity_of
 from geoseg.rasters.bands.texts import BandTexts, read_texts
+from geoseg.rasters.classes.colours import class_colours_of
 from geoseg.rasters.classes.names import class_names_of
 from geoseg.rasters.opening.open import opened, unplaced
 from geoseg.rasters.read import colormap_of
@@ -55,9 +57,9 @@ def tile(
 
     Chips of images and labels are `folder/images/NAME_ROW_COL.tif` and `folder/labels/NAME_ROW_COL.tif`, with
     unchanged values; labels on another grid are resampled to the image's by nearest neighbour. Names of ids become
-    tags `CLASS_<id>`. With a recipe, chips are in `folder/training/SET/…`, `folder/validation/SET/…` and
-    `folder/calibration/SET/…`, at the card's GSD, with its bands, and with labels as class ids, 255 where unlabelled.
-    Partial labels get further ids, explained in a tag of the file.
+    tags `CLASS_<id>`, their colours a colour table. With a recipe, chips are in `folder/training/SET/…`,
+    `folder/validation/SET/…` and `folder/calibration/SET/…`, at the card's GSD, with its bands, and with labels as
+    class ids, 255 where unlabelled. Partial labels get further ids, explained in a tag of the file.
 
     Pixels outside the image are masked. Chips without a labelled pixel are left out.
 
@@ -144,6 +146,15 @@ def _find_unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
     raise SceneError(f"labels use every value of {dtype}; none is left for unlabelled pixels.")
 
 
+def _colour_table(label: rasterio.DatasetReader, *, coloured: bool) -> Mapping[int, tuple[int, ...]] | None:
+    """Colours for the ids of chips; a GeoTIFF can have a colour table for small unsigned integers alone."""
+    if label.colorinterp[0] == ColorInterp.palette:
+        return colormap_of(label, 1)
+    if coloured or label.dtypes[0] not in ("uint8", "uint16"):
+        return None
+    return class_colours_of(label) or None
+
+
 def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) -> int:
     with opened(str(files.image), overviews=True) as image, opened(str(files.label), overviews=True) as label:
         raster = raster_of(str(files.image), image)
@@ -154,7 +165,7 @@ def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) 
         texts = [read_texts(image, number) for number in bands]
         coloured = is_coloured(label)
         dtype, nodata = np.dtype(label.dtypes[0]), label.nodata
-        colours = colormap_of(label, 1) if label.colorinterp[0] == ColorInterp.palette else None
+        colours = _colour_table(label, coloured=coloured)
         names = {} if coloured else class_names_of(label)
     if nodata is None and not coloured:
         nodata = _find_unused(dtype, used)

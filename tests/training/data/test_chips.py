@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from rasterio import Affine
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
-from standins import files_of_at_most, name_ids, warned
+from standins import files_of_at_most, name_ids, warned, write_attribute_table
 
 from geoseg.cli.tile import command
 from geoseg.errors import OutputError, SceneError, UsageError
@@ -88,6 +88,17 @@ def test_names_of_ids_are_kept(town, tmp_path):
     for path in (tmp_path / "chips/labels").iterdir():
         with rasterio.open(path) as chip:
             assert class_names_of(chip) == {0: "land", 2: "lake & sea"}
+
+
+def test_colours_of_an_attribute_table(write_raster, coordinates, tmp_path):
+    """Labels whose colours are in an attribute table give chips with a colour table."""
+    write_raster("images/a.tif", coordinates(40, 40))
+    labels = write_raster("labels/a.tif", np.ones((1, 40, 40), np.uint8))
+    columns = [("Value", 0, 5), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8)]
+    write_attribute_table(labels, columns, [("1", "10", "20", "30")])
+    tile(tmp_path, folder=tmp_path / "chips", size=40)
+    with rasterio.open(tmp_path / "chips/labels/a_000_000.tif") as chip:
+        assert chip.colormap(1)[1] == (10, 20, 30, 255)
 
 
 def test_unlabelled_chips_are_left_out(write_raster, coordinates, tmp_path):
