@@ -34,15 +34,24 @@ _INTERPOLATED = Alteration("interpolated by a VRT", "resample ids by nearest pix
 
 def find_alteration(raster: rasterio.DatasetReader) -> Alteration | None:
     """Find out from its metadata what may have changed the ids of a class raster, or of a file behind a VRT."""
-    if raster.driver != "VRT":
-        return _LOSSY if _is_lossy(raster) else None
-    if _interpolates(Xml.fromstring(raster.tags(ns="xml:VRT")["xml:VRT"])):
-        return _INTERPOLATED
-    for name in files_behind(raster)[:_FILES]:
+    found, waiting = _look_at(raster)
+    for _ in range(_FILES):
+        if found is not None or not waiting:
+            break
+        name = waiting.pop(0)
         with suppress(RasterioError), without_sidecars(name), open_allowed(name) as behind:  # a read says why
-            if _is_lossy(behind):
-                return _LOSSY
-    return None
+            found, further = _look_at(behind)
+            waiting += further
+    return found
+
+
+def _look_at(raster: rasterio.DatasetReader) -> tuple[Alteration | None, list[str]]:
+    """Find what a raster itself does to ids, and the files to look at next."""
+    if raster.driver != "VRT":
+        return _LOSSY if _is_lossy(raster) else None, []
+    if _interpolates(Xml.fromstring(raster.tags(ns="xml:VRT")["xml:VRT"])):
+        return _INTERPOLATED, []
+    return None, files_behind(raster)
 
 
 def describe_alteration(name: str, found: Alteration, *, others: int = 0) -> str:

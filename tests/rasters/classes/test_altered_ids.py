@@ -46,13 +46,16 @@ def store(ids, name, options):
 
 @pytest.mark.parametrize("name", STORED)
 def test_compression_with_loss(write_ids, blobs, name):
-    """Whatever changes ids is found, in a raster and in a file behind a VRT."""
+    """Whatever changes ids is found, in a raster and in a file behind a VRT, or behind a VRT of that."""
     path, changed = store(write_ids(blobs(64, 64), "ids.tif"), name, STORED[name])
     assert changed
     assert how(path) == "compressed with loss"
     mosaic = path.with_name("mosaic.vrt")
     rasterio.shutil.copy(path, mosaic, driver="VRT")
     assert how(mosaic) == "compressed with loss"
+    nested = path.with_name("nested.vrt")
+    nested.write_text(mosaic.read_text().replace(path.name, mosaic.name))
+    assert how(nested) == "compressed with loss"
 
 
 @pytest.mark.parametrize("name", EXACT)
