@@ -135,8 +135,8 @@ def sentence(error: Exception | str, command: click.Command | None) -> str:
     `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; a repeatable option
     is repeated. A prediction setting that is not an option of the command is shown as one of `predict`:
     `` `tile=256` `` becomes `` `geoseg predict --tile 256` ``; or, in a command that reads a recipe, as a key of its
-    data sets: `` `bands=(3, 2, 1)` `` becomes `` `data.bands = [3, 2, 1]` ``. Other words in backticks are kept. The
-    result is one line, even if a name in it has line breaks.
+    data sets: `` `bands=(3, 2, 1)` `` becomes `` `bands = [3, 2, 1]` in `[[data]]` ``. Other words in backticks are
+    kept. The result is one line, even if a name in it has line breaks.
     """
     parameters = {} if command is None else {each.name: each for each in command.params}
     others = {each.name: each for each in _import("predict").params if isinstance(each, click.Option)}
@@ -145,7 +145,8 @@ def sentence(error: Exception | str, command: click.Command | None) -> str:
     def option(match: re.Match[str]) -> str:
         name, value = match.groups()
         if name in others and name not in parameters and name in keys:
-            return f"`data.{name}`" if value is None else f"`data.{name} = {json.dumps(_parse(value))}`"
+            key = name if value is None else f"{name} = {json.dumps(_parse(value))}"
+            return f"`{key}` in `[[data]]`"
         if name in others and name not in parameters:
             return f"`geoseg predict {_option(others[name], value)}`"
         parameter = parameters.get(name)
