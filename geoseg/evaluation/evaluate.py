@@ -74,7 +74,7 @@ def evaluate(
     """
     criteria = Criteria(**options)
     pairs, notes = pair_rasters(Path(predicted), Path(reference))
-    subject = Subject(prediction=str(predicted), truth=str(reference))
+    subject = Subject(prediction=str(predicted), reference=str(reference))
     return compare(pairs, criteria, subject, count=len(pairs), notes=tuple(notes), progress=progress)
 
 

@@ -115,7 +115,7 @@ def evaluate_model(
         image_gsd_m=assumed_m,
         runtime=None if prepared.runtime is None else str(prepared.runtime),
     )
-    subject = Subject(prediction=str(images), truth=str(labels), inference=inference)
+    subject = Subject(prediction=str(images), reference=str(labels), inference=inference)
     with closing(_predict_each(prepared, files, assumed_m)) as pairs:  # removes the folder on an error, too
         return compare(pairs, criteria, subject, count=len(files), notes=(), progress=progress)
 

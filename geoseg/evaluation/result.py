@@ -57,7 +57,7 @@ class Subject:
 
     prediction: str
     """Path of the class rasters; for a model, of its images."""
-    truth: str
+    reference: str
     """Path of the reference data."""
     models: tuple[str, ...] = ()
     """Name and version of the models that made the predictions; empty if the rasters have no such tag."""
@@ -68,7 +68,7 @@ class Subject:
         """Describe the subject in a sentence."""
         if self.inference is None:
             makers = f" (made by {', '.join(self.models)})" if self.models else ""
-            return f"{self.prediction}{makers} against {self.truth}."
+            return f"{self.prediction}{makers} against {self.reference}."
         run = self.inference
         read = "".join(
             f", {name} {value}"
@@ -86,7 +86,7 @@ class Subject:
         runtime = "" if run.runtime is None else f"; {run.runtime}"
         return (
             f"Model {', '.join(self.models)} ({run.bundle}; tta {run.tta}{read}; images without a georeference at "
-            f"{run.image_gsd_m:g} m{runtime}) on {self.prediction} against {self.truth}."
+            f"{run.image_gsd_m:g} m{runtime}) on {self.prediction} against {self.reference}."
         )
 
     def made_by(self, model: str | None) -> "Subject":

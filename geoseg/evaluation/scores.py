@@ -87,7 +87,7 @@ class ImageEvaluation:
 
     name: str
     prediction: str
-    truth: str
+    reference: str
     """Path of the reference raster."""
     scores: Scores
     boundary_f1: float

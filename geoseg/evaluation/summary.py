@@ -72,7 +72,7 @@ def _image(
     return ImageEvaluation(
         name=image.name,
         prediction=image.prediction,
-        truth=image.reference,
+        reference=image.reference,
         scores=comparison.confusion.scores(names),
         boundary_f1=float(found["boundary_f1"]),
         relaxed_f1={entry.name: float(found["class_relaxed_f1"][entry.id]) for entry in overall.classes},

@@ -47,7 +47,7 @@ def test_strip_height_changes_nothing(write_ids, blobs):
     write_ids(levels, "a_probabilities.tif", levels=True)
     theirs = write_ids(blobs(70, 40), "b.tif")
     pairs, _ = pair_rasters(ours, theirs)
-    criteria, subject = Criteria(erode=2, relax=4, ignore=["water"]), Subject(prediction="a", truth="b")
+    criteria, subject = Criteria(erode=2, relax=4, ignore=["water"]), Subject(prediction="a", reference="b")
     documents = [
         json.dumps(compare(pairs, criteria, subject, count=1, notes=(), strip_pixels=pixels).to_json())
         for pixels in (1, 40 * 7, 10**6)

@@ -87,7 +87,7 @@ def test_what_was_evaluated(write_ids, write_bundle, echo, blobs, image):
     )
     assert evaluation.to_json()["subject"] == {
         "prediction": str(scene.parent),
-        "truth": str(label.parent),
+        "reference": str(label.parent),
         "models": ["stand-in 1"],
         "inference": {
             "bundle": str(bundle),

@@ -22,19 +22,19 @@ SOURCES = 1000
 class Apls:
     """Similarity, 0 to 1, of places of one network snapped to the other."""
 
-    truth_to_found: float
-    found_to_truth: float
+    reference_to_found: float
+    found_to_reference: float
 
     @property
     def harmonic(self) -> float:
         """Harmonic mean of both directions, as in the SpaceNet challenges and CosmiQ's `apls`."""
-        one, other = self.truth_to_found, self.found_to_truth
+        one, other = self.reference_to_found, self.found_to_reference
         return 2 * one * other / (one + other) if one + other else 0.0
 
     @property
     def arithmetic(self) -> float:
         """Arithmetic mean of both directions."""
-        return (self.truth_to_found + self.found_to_truth) / 2
+        return (self.reference_to_found + self.found_to_reference) / 2
 
 
 def apls(
@@ -52,8 +52,8 @@ def apls(
     `sources` of them, drawn at random with `seed`, or from all if there are fewer.
     """
     return Apls(
-        truth_to_found=_one_way(reference, found, step_m=step_m, snap_m=snap_m, sources=sources, seed=seed),
-        found_to_truth=_one_way(found, reference, step_m=step_m, snap_m=snap_m, sources=sources, seed=seed),
+        reference_to_found=_one_way(reference, found, step_m=step_m, snap_m=snap_m, sources=sources, seed=seed),
+        found_to_reference=_one_way(found, reference, step_m=step_m, snap_m=snap_m, sources=sources, seed=seed),
     )
 
 

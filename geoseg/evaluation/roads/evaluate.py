@@ -76,7 +76,7 @@ def evaluate_roads(
         compared.append(comparison)
     progress(len(pairs), len(pairs), "")
     return RoadEvaluation(
-        subject=Subject(prediction=str(predicted), truth=str(reference)),
+        subject=Subject(prediction=str(predicted), reference=str(reference)),
         criteria=criteria,
         scores=score_roads(measured),
         pairs=tuple(compared),
@@ -105,7 +105,7 @@ def _compare(pair: Pair, criteria: RoadCriteria) -> tuple[Measurements, RoadComp
     comparison = RoadComparison(
         name=pair.name,
         prediction=str(pair.predicted),
-        truth=str(pair.reference),
+        reference=str(pair.reference),
         scores=score_roads([measured]),
         differences=project_differences(plane, true.crs, missed, false, junctions),
         notes=(

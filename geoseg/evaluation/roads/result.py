@@ -46,7 +46,7 @@ class RoadComparison:
 
     name: str
     prediction: str
-    truth: str
+    reference: str
     """Path of the reference network."""
     scores: RoadScores
     differences: Differences
@@ -68,11 +68,11 @@ class RoadEvaluation:
     def to_json(self) -> dict[str, Any]:
         """Return plain values; None for undefined scores."""
         pairs = [
-            {"name": pair.name, "prediction": pair.prediction, "truth": pair.truth, **to_plain(pair.scores)}
+            {"name": pair.name, "prediction": pair.prediction, "reference": pair.reference, **to_plain(pair.scores)}
             | {"notes": list(pair.notes)}
             for pair in self.pairs
         ]
-        subject = {"prediction": self.subject.prediction, "truth": self.subject.truth}
+        subject = {"prediction": self.subject.prediction, "reference": self.subject.reference}
         return {
             **to_plain(self.scores),
             "subject": subject,
@@ -110,8 +110,8 @@ class RoadEvaluation:
     def _overall(self) -> Table:
         scores, criteria = self.scores, self.criteria
         values = {
-            "APLS, reference to prediction": scores.apls_truth_to_predicted,
-            "APLS, prediction to reference": scores.apls_predicted_to_truth,
+            "APLS, reference to prediction": scores.apls_reference_to_predicted,
+            "APLS, prediction to reference": scores.apls_predicted_to_reference,
             "APLS, harmonic mean": scores.apls_harmonic,
             "APLS, arithmetic mean": scores.apls_arithmetic,
             "TOPO precision": scores.topo_precision,

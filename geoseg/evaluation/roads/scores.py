@@ -47,9 +47,9 @@ class Measurements:
 class RoadScores:
     """Scores of one pair of networks, or of several together; NaN for 0 / 0."""
 
-    apls_truth_to_predicted: float
+    apls_reference_to_predicted: float
     """Paths of the reference compared with the prediction; mean over pairs, as are the next three."""
-    apls_predicted_to_truth: float
+    apls_predicted_to_reference: float
     apls_harmonic: float
     """SpaceNet's APLS."""
     apls_arithmetic: float
@@ -95,8 +95,8 @@ def score_roads(measured: Sequence[Measurements]) -> RoadScores:
     true, predicted = _sum([each.true for each in measured]), _sum([each.predicted for each in measured])
     junctions = [each.junctions for each in measured]
     return RoadScores(
-        apls_truth_to_predicted=float(np.mean([each.apls.truth_to_found for each in measured])),
-        apls_predicted_to_truth=float(np.mean([each.apls.found_to_truth for each in measured])),
+        apls_reference_to_predicted=float(np.mean([each.apls.reference_to_found for each in measured])),
+        apls_predicted_to_reference=float(np.mean([each.apls.found_to_reference for each in measured])),
         apls_harmonic=float(np.mean([each.apls.harmonic for each in measured])),
         apls_arithmetic=float(np.mean([each.apls.arithmetic for each in measured])),
         topo_precision=topo.precision,

@@ -34,7 +34,7 @@ class Contents:
     """Pictures of the validation scene, by epoch."""
     image: Path | None
     """Picture of the validation scene."""
-    truth: Path | None
+    reference: Path | None
     """Picture of its labels."""
 
     @property
@@ -59,7 +59,7 @@ def read_contents(run: Path) -> Contents:
         validation=json.loads(folder.validation.read_text(encoding="utf-8")) if folder.validation.exists() else None,
         frames=tuple(_find_frames(run / "scene")),
         image=_if_exists(run / "scene" / "image.png"),
-        truth=_if_exists(run / "scene" / "truth.png"),
+        reference=_if_exists(run / "scene" / "reference.png"),
     )
 
 

@@ -46,7 +46,7 @@ def write_report(run: Path) -> Path:
         confusion=_confusion(contents),
         reliability=_reliability(contents),
         image=None if contents.image is None else _inline_photograph(contents.image),
-        truth=None if contents.truth is None else _inline(contents.truth),
+        reference=None if contents.reference is None else _inline(contents.reference),
         frames=[
             {
                 "name": f"epoch {frame.epoch}{' (best)' if frame.epoch == _best_epoch(contents) else ''}",

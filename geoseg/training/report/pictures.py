@@ -43,7 +43,7 @@ def write_scene_frame(  # noqa: PLR0917 - in the order of the pictures
     folder = run / "scene"
     pictures = {
         "image": photograph(image, MAX_SIDE),
-        "truth": class_picture(reference, legend, MAX_SIDE),
+        "reference": class_picture(reference, legend, MAX_SIDE),
         f"epoch_{epoch:04d}_plain": class_picture(plain, legend, MAX_SIDE),
         f"epoch_{epoch:04d}_blended": class_picture(blended, legend, MAX_SIDE),
     }

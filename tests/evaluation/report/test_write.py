@@ -55,7 +55,7 @@ def test_what_was_evaluated(evaluation, tmp_path):
         dataset.update_tags(GEOSEG_MODEL="city 1.2")
     tagged = evaluate(maps, truth)
     assert tagged.to_json()["subject"] == {
-        "prediction": str(maps), "truth": str(truth), "models": ["city 1.2"], "inference": None,
+        "prediction": str(maps), "reference": str(truth), "models": ["city 1.2"], "inference": None,
     }  # fmt: skip
     sentence = f"{maps} (made by city 1.2) against {truth}."
     _, markdown, page = tagged.write(tmp_path / "report")

@@ -27,9 +27,9 @@ def test_detour_by_closed_form():
     square = grid_streets(2, 2)
     score = apls(line_graph(square), line_graph(square[1:]), step_m=1000)
     # Six pairs of corners: the two diagonals keep their 200, three sides are there, one has become three times as long.
-    assert score.truth_to_found == pytest.approx(1 - 1 / 6)
+    assert score.reference_to_found == pytest.approx(1 - 1 / 6)
     # From the three sides there is but one pair that has a shorter way in the truth: 300 against 100.
-    assert score.found_to_truth == pytest.approx(1 - (2 / 3) / 6)
+    assert score.found_to_reference == pytest.approx(1 - (2 / 3) / 6)
     assert score.arithmetic == pytest.approx((5 / 6 + 8 / 9) / 2)
     assert score.harmonic == pytest.approx(2 * (5 / 6) * (8 / 9) / (5 / 6 + 8 / 9))
 
@@ -60,7 +60,7 @@ def test_paths_are_those_of_networkx(seed, lost):
                 direct = nx.shortest_path_length(one, a, b)
                 way = nx.shortest_path_length(other, a, b) if there else np.inf
                 losses.append(min(abs(direct - way) / direct, 1))
-    assert score.truth_to_found == pytest.approx(1 - np.mean(losses))
+    assert score.reference_to_found == pytest.approx(1 - np.mean(losses))
 
 
 def test_a_ring_too_short_for_a_path():

@@ -16,7 +16,7 @@ from geoseg.evaluation.roads.noding import road_graph
 from geoseg.evaluation.roads.read import read_roads
 
 PERFECT = (
-    "apls_truth_to_predicted", "apls_predicted_to_truth", "apls_harmonic", "apls_arithmetic", "topo_precision",
+    "apls_reference_to_predicted", "apls_predicted_to_reference", "apls_harmonic", "apls_arithmetic", "topo_precision",
     "topo_recall", "topo_f1", "completeness", "correctness", "quality", "relaxed_precision", "relaxed_recall",
     "relaxed_f1",
 )  # fmt: skip
@@ -66,7 +66,7 @@ def test_a_missing_side_by_closed_form(write_roads, street_grid):
         for other in range(one + 1, 8)
         for direct in [min(other - one, 8 - other + one)]
     ]
-    assert scores.apls_truth_to_predicted == pytest.approx(1 - np.mean(lost), abs=1e-4)
+    assert scores.apls_reference_to_predicted == pytest.approx(1 - np.mean(lost), abs=1e-4)
 
 
 @pytest.mark.parametrize(("shift", "share"), [(2.9, 1), (3.1, 0)])
@@ -87,8 +87,8 @@ def test_bridges_are_no_junctions(write_roads):
     scores = evaluate_roads(write_roads(joined, "a.gpkg"), write_roads(cross, "b.gpkg")).scores
     assert (scores.completeness, scores.correctness, scores.junctions_false) == (1, 1, 1)
     assert (scores.true.components, scores.predicted.components) == (2, 1)
-    assert scores.apls_truth_to_predicted == pytest.approx(1, abs=1e-6)
-    assert scores.apls_predicted_to_truth < 0.6
+    assert scores.apls_reference_to_predicted == pytest.approx(1, abs=1e-6)
+    assert scores.apls_predicted_to_reference < 0.6
     assert scores.topo_recall == 1
     assert scores.topo_precision < 0.7
 
@@ -165,7 +165,7 @@ def test_draws_are_repeated(write_roads, streets):
     whole = apls(*graphs, step_m=10)
     drawn = apls(*graphs, step_m=10, sources=40)
     assert drawn == apls(*graphs, step_m=10, sources=40) != apls(*graphs, step_m=10, sources=40, seed=1)
-    assert drawn.truth_to_found == pytest.approx(whole.truth_to_found, abs=0.08)
+    assert drawn.reference_to_found == pytest.approx(whole.reference_to_found, abs=0.08)
 
 
 def test_refused(write_roads, tmp_path):
@@ -234,5 +234,5 @@ def test_json_has_every_score(write_roads):
     names = {field.name for field in fields(RoadScores)}
     assert names <= document.keys()
     assert names <= document["pairs"][0].keys()
-    assert document["subject"] == {"prediction": str(path), "truth": str(path)}
+    assert document["subject"] == {"prediction": str(path), "reference": str(path)}
     assert document["criteria"] == {"buffer_m": 3, "relax_m": 3, "snap_m": 4, "junction_m": 8, "seed": 0}

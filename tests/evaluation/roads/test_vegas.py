@@ -57,7 +57,9 @@ def test_apls_is_cosmiqs(pair, number):
         without_what_cosmiq_loses(road_graph(plane.project(each.lines, each.crs, "roads"))) for each in (truth, found)
     ]
     score = apls(*graphs)
-    assert (score.truth_to_found, score.found_to_truth, score.harmonic) == pytest.approx(COSMIQ[number], abs=0.004)
+    assert (score.reference_to_found, score.found_to_reference, score.harmonic) == pytest.approx(
+        COSMIQ[number], abs=0.004
+    )
 
 
 def test_seven_pairs(pair):

@@ -32,12 +32,12 @@ def test_scene_frame(tmp_path):
     folder = tmp_path / "scene"
     assert {path.name for path in folder.iterdir()} == {
         "image.png",
-        "truth.png",
+        "reference.png",
         "epoch_0015_plain.png",
         "epoch_0015_blended.png",
     }
     np.testing.assert_array_equal(pixels(folder / "image.png"), image[..., :3])
-    np.testing.assert_array_equal(pixels(folder / "truth.png"), COLOURS[truth])
+    np.testing.assert_array_equal(pixels(folder / "reference.png"), COLOURS[truth])
     np.testing.assert_array_equal(pixels(folder / "epoch_0015_plain.png"), COLOURS[plain])
     np.testing.assert_array_equal(pixels(folder / "epoch_0015_blended.png"), COLOURS[blended])
 
