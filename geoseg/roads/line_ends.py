@@ -24,16 +24,18 @@ def straighten(  # noqa: PLR0917 - compiled: plain arguments
     fork_y: float,
     reach: float,
     heading: int,
+    loop: bool,
 ) -> None:
     """Straighten a line, in place, within reach of an end, where its skeleton bends towards a side road or a corner.
 
     If a node was moved along a road, away from the fork of the skeleton, that road's line passes it on the way to the
     fork. `tip` is the index of the end, `way` 1 or -1. A dead end continues the line from `heading` further on.
+    Each end takes up to half of the line, or a third of a `loop`, which would otherwise fold back onto itself.
     """
-    half = (size + 1) // 2
+    most = (size + 2) // 3 if loop else (size + 1) // 2
     moved = np.hypot(fork_x - node_x, fork_y - node_y)
     passing, least, length = 0, np.inf, 0.0
-    for k in range(min(max(int(np.ceil(moved / JUMP)), 1), half), half):
+    for k in range(min(max(int(np.ceil(moved / JUMP)), 1), most), most):
         at = tip + way * k
         length += np.hypot(points[at, 0] - points[at - way, 0], points[at, 1] - points[at - way, 1])
         distance = np.hypot(points[at, 0] - node_x, points[at, 1] - node_y)
@@ -41,8 +43,8 @@ def straighten(  # noqa: PLR0917 - compiled: plain arguments
             passing, least = k, distance
         if length > 2 * moved:
             break
-    stop = half - 1
-    for k in range(passing, half):
+    stop = most - 1
+    for k in range(passing, most):
         if _length(metric, points[tip + way * k, 0] - node_x, points[tip + way * k, 1] - node_y) > reach:
             stop = k
             break

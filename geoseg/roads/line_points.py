@@ -91,6 +91,7 @@ def draw(  # noqa: PLR0917 - compiled: plain arguments
                 corners[offsets[k] + 1 if side == 0 else last - 1, 1],
                 reach,
                 heading if dead[edge, side] else size,
+                ends[edge, 0] == ends[edge, 1],
             )
         _smooth(points, begin, size, ring, weights, padded)
         for side in range(0 if ring else 2):

@@ -10,6 +10,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio import Affine
+from rasterio.features import rasterize
 from scipy import ndimage
 from shapely.affinity import affine_transform
 
@@ -80,6 +81,18 @@ def test_ring_is_closed(radius, rows):
     (road,) = trace(np.abs(distance - radius) < 3.5)
     np.testing.assert_array_equal(road.line[0], road.line[-1])
     assert road.length_m == pytest.approx(2 * np.pi * radius * SCALE, rel=0.01)
+
+
+@pytest.mark.parametrize(("wide", "radius", "width"), [(24, 8, 3), (24, 9, 4), (30, 7, 3), (34, 10, 5)])
+def test_turning_loop_at_a_wide_road(wide, radius, width):
+    """A loop that touches a wide road encloses its hole, although most of its skeleton bends towards that road."""
+    middle = shapely.Point(100, 100 - wide / 2 - radius + width / 2)
+    road = shapely.LineString([(0, 100), (200, 100)]).buffer(wide / 2, cap_style="flat")
+    loop = middle.buffer(radius + width / 2).difference(middle.buffer(radius - width / 2))
+    lines = in_pixels(trace(rasterize([road, loop], out_shape=(140, 200)).astype(np.bool_)))
+    (traced,) = (line for line in lines if line.is_closed)
+    assert traced.is_simple
+    assert shapely.Polygon(traced).contains(middle)
 
 
 @pytest.mark.parametrize("row", [100.5, 1024.0, 1030.2])
