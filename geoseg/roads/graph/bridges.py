@@ -1,8 +1,9 @@
-"""Add straight edges across gaps, and cut the edges they meet between nodes."""
+"""Add straight edges across gaps, cut the edges they meet between nodes, and join those that cross."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+import shapely
 
 from geoseg.roads.arrays import Floats, Ids
 from geoseg.roads.skeleton.grid_settings import GridSettings
@@ -31,19 +32,50 @@ class Bridges:
 
 
 def add_bridges(graph: Graph, bridges: Bridges, grid: GridSettings) -> Graph:
-    """Add bridges to a graph; a ring that is cut may leave a node of degree two."""
+    """Add bridges to a graph; a ring that is cut may leave a node of degree two.
+
+    Bridges that cross meet in a node: a crossing under trees is a crossing.
+    """
     head = _snap_to_nodes(graph, bridges, grid)
     open_ended = np.flatnonzero(head < 0)
     graph, head[open_ended] = _cut(
         graph, bridges.part[open_ended], bridges.at[open_ended], bridges.pixel[open_ended], grid
     )
+    graph, ends, owner, share = _cross(graph, np.column_stack([bridges.tail, head]))
     return replace(
         graph,
-        ends=np.concatenate([graph.ends, np.column_stack([bridges.tail, head])]),
-        length_m=np.concatenate([graph.length_m, bridges.length_m]),
-        gap_m=np.concatenate([graph.gap_m, bridges.gap_m]),
-        start=np.concatenate([graph.start, np.full(head.size, graph.start[-1])]),
+        ends=np.concatenate([graph.ends, ends]),
+        length_m=np.concatenate([graph.length_m, share * bridges.length_m[owner]]),
+        gap_m=np.concatenate([graph.gap_m, share * bridges.gap_m[owner]]),
+        start=np.concatenate([graph.start, np.full(owner.size, graph.start[-1])]),
     )
+
+
+def _cross(graph: Graph, ends: Ids) -> tuple[Graph, Ids, Ids, Floats]:
+    """Add a node where two bridges cross, given by their `ends` `(bridges, 2)`.
+
+    Return the graph, and of each piece of a bridge its ends `(pieces, 2)`, its bridge and its share of the latter.
+    """
+    lines = np.asarray(shapely.linestrings(graph.place[ends]))
+    one, other = shapely.STRtree(lines).query(lines, predicate="crosses")
+    one, other = one[one < other], other[one < other]
+    point = shapely.intersection(lines[one], lines[other])
+    half_width_m = graph.half_width_m[ends].max(axis=1)
+    node = len(graph.place) + np.arange(one.size)
+    graph = replace(
+        graph,
+        place=np.concatenate([graph.place, shapely.get_coordinates(point)]),
+        half_width_m=np.concatenate([graph.half_width_m, np.maximum(half_width_m[one], half_width_m[other])]),
+    )
+    along = [shapely.line_locate_point(lines[bridge], point, normalized=True) for bridge in (one, other)]
+    every = np.arange(len(ends))
+    owner = np.concatenate([every, one, other, every])
+    stop = np.concatenate([ends[:, 0], node, node, ends[:, 1]])
+    at = np.concatenate([np.zeros(every.size), *along, np.ones(every.size)])
+    order = np.lexsort((at, owner))
+    owner, stop, at = owner[order], stop[order], at[order]
+    same = owner[1:] == owner[:-1]
+    return graph, np.column_stack([stop[:-1], stop[1:]])[same], owner[1:][same], np.diff(at)[same]
 
 
 def _snap_to_nodes(graph: Graph, bridges: Bridges, grid: GridSettings) -> Ids:
