@@ -47,7 +47,7 @@ class Geodesy:
 
     @cached_property
     def _geodetic(self) -> CRS:
-        return (self.crs.geodetic_crs or CRS.from_epsg(4326)).to_2d()
+        return geodetic_of(self.crs)
 
     @cached_property
     def _to_geodetic(self) -> Transformer:
@@ -80,6 +80,13 @@ class Geodesy:
         lon, lat = self.checked_lonlat(points)
         lengths: npt.NDArray[np.float64] = self.geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[2]
         return lengths
+
+
+def geodetic_of(crs: CRS) -> CRS:
+    """Longitude and latitude on the datum of a CRS, or WGS 84: with a rotated pole, those of the Earth."""
+    geodetic = crs.geodetic_crs or CRS.from_epsg(4326)
+    base = geodetic.source_crs if geodetic.is_derived else None
+    return (base or geodetic).to_2d()
 
 
 def grid_of(raster: DatasetReader) -> Grid:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from odc.geo.geobox import GeoBox
-from pyproj import Geod
+from pyproj import CRS, Geod, Transformer
 from rasterio import Affine
 
 from geoseg.errors import SceneError
@@ -18,6 +18,15 @@ def test_lengths_are_geodesic():
     lon, lat = geodesy.lonlat(*points.T)
     expected = Geod(ellps="GRS80").line_lengths(lon, lat)[: len(points) - 1]
     np.testing.assert_allclose(geodesy.step_lengths(points), expected)
+
+
+def test_lengths_with_a_rotated_pole():
+    """Degrees about a rotated pole, as of weather models, are no latitudes: lengths are those between true ones."""
+    rotated = CRS("+proj=ob_tran +o_proj=longlat +o_lon_p=-162 +o_lat_p=39.25 +lon_0=180 +datum=WGS84")
+    lon, lat = [12, 12.001, 12.001], [50, 50, 50.001]
+    points = np.column_stack(Transformer.from_crs("OGC:CRS84", rotated, always_xy=True).transform(lon, lat))
+    expected = Geod(ellps="WGS84").line_lengths(lon, lat)[:2]
+    np.testing.assert_allclose(Geodesy(crs=rotated).step_lengths(points), expected, rtol=1e-6)
 
 
 def test_points_are_transformed():

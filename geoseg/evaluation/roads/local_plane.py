@@ -11,7 +11,7 @@ from pyproj.crs import ProjectedCRS
 from pyproj.crs.coordinate_operation import AzimuthalEquidistantConversion
 
 from geoseg.errors import DataError
-from geoseg.rasters.ground import Geodesy
+from geoseg.rasters.ground import Geodesy, geodetic_of
 from geoseg.vectors.project import project
 
 from .noding import Points
@@ -52,7 +52,7 @@ def plane_around(lines: npt.NDArray[np.object_], crs: pyproj.CRS) -> Plane:
     points = shapely.get_coordinates(lines)
     lon, lat = _centre(crs, points) if len(points) else (0.0, 0.0)
     conversion = AzimuthalEquidistantConversion(latitude_natural_origin=lat, longitude_natural_origin=lon)
-    projected = ProjectedCRS(conversion=conversion, geodetic_crs=(crs.geodetic_crs or pyproj.CRS("EPSG:4326")).to_2d())
+    projected = ProjectedCRS(conversion=conversion, geodetic_crs=geodetic_of(crs))
     return Plane(crs=pyproj.CRS.from_wkt(projected.to_wkt()))
 
 

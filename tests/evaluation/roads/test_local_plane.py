@@ -9,6 +9,7 @@ from geoseg.errors import DataError
 from geoseg.evaluation.roads.local_plane import plane_around
 
 WGS84 = pyproj.CRS("EPSG:4326")
+ROTATED = "+proj=ob_tran +o_proj=longlat +o_lon_p=-162 +o_lat_p=39.25 +lon_0=180 +datum=WGS84"
 
 
 @pytest.mark.parametrize(("lon", "lat"), [(13, 52), (-115, 36), (179.999, -17), (25, 78), (0, 0)])
@@ -30,9 +31,9 @@ def test_lengths_are_those_on_the_ellipsoid(lon, lat):
     )
 
 
-@pytest.mark.parametrize("code", [32633, 3857, 3035, 2263, 27561])
+@pytest.mark.parametrize("code", [32633, 3857, 3035, 2263, 27561, ROTATED])
 def test_any_crs_ends_in_the_same_plane(code):
-    """In metres, feet, or degrees from Paris, the same lines have the same lengths."""
+    """In metres, feet, degrees from Paris or about a rotated pole, the same lines have the same lengths."""
     place = {2263: (-74.0, 40.7), 27561: (2.3, 49.5)}.get(code, (13.0, 52.0))
     lines = np.array([shapely.LineString([place, (place[0] + 0.01, place[1] + 0.01)])])
     crs = pyproj.CRS(code)
