@@ -40,6 +40,8 @@ def parse_registry(text: bytes, source: str) -> tuple[Entry, ...]:
         if document["format"] != FORMAT:
             raise ValueError(f"its format is {document['format']!r}; this version of geoseg reads {FORMAT}")
         entries = tuple(_entry(number, each) for number, each in enumerate(document["models"], 1))
+        if not entries:
+            raise ValueError("its list of models is empty")
         names = [entry.name for entry in entries]
         for name in names:
             if names.count(name) > 1:

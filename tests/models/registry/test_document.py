@@ -13,6 +13,7 @@ CHANGES = {
     "format": (lambda document: document.update(format=2), "its format is 2; this version of geoseg reads 1"),
     "kind": (lambda document: document.update(kind="stac"), "its kind is 'stac'"),
     "models": (lambda document: document.pop("models"), "it has no 'models'"),
+    "empty": (lambda document: document.update(models=[]), "its list of models is empty"),
     "list": (lambda document: document.update(models=3), "not iterable"),
     "entry": (lambda document: document.update(models=["city"]), "indices"),
     "twice": (lambda document: document["models"].append(document["models"][0]), "it has several models named city"),
