@@ -59,11 +59,16 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (here / each for each in files)
 
 
+def _is_listed(file: Path) -> bool:
+    """Whether it is a file, or a link that leads nowhere, as to an unmounted disk: reading it fails by name."""
+    return file.is_file() or (file.is_symlink() and not file.exists())
+
+
 def list_files(place: str) -> tuple[Path, Iterable[Path]]:
     """List the files of a folder at any depth, of a pattern, or one file; return their common folder, too."""
     path = Path(place)
     if path.is_dir():
-        return path, (file for file in _walk(path) if file.is_file())
+        return path, filter(_is_listed, _walk(path))
     if path.is_file():
         return path.parent, [path]
     fixed = list(takewhile(lambda part: not _WILD.search(part), path.parts))
@@ -72,6 +77,6 @@ def list_files(place: str) -> tuple[Path, Iterable[Path]]:
     if not pattern or not root.is_dir():
         raise DataError(f"{place} does not exist.")
     try:
-        return root, [file for file in root.glob(pattern) if file.is_file()]
+        return root, list(filter(_is_listed, root.glob(pattern)))
     except ValueError as error:
         raise DataError(f"{place} is not a valid pattern; `**` stands for folders, as in {root}/**/*.tif.") from error

@@ -50,6 +50,14 @@ def test_scenes_behind_links_are_others(tmp_path):
     assert find_scenes(given) == given
 
 
+@pytest.mark.parametrize("given", ["in", "in/*.tif"])
+def test_links_that_lead_nowhere(place, tmp_path, given):
+    """They are scenes, which fail by name: with a disk that is not mounted, a part of a folder is not left out."""
+    place("in/a.tif")
+    (tmp_path / "in" / "b.tif").symlink_to(tmp_path / "elsewhere" / "b.tif")
+    assert find_scenes([given]) == ["in/a.tif", "in/b.tif"]
+
+
 def test_folders_and_patterns(place):
     """A folder's rasters are scenes at any depth, those of a pattern where it says; hidden ones are not."""
     place("in/b.tif", "in/deep/er/a.JP2", "in/.work.geoseg/piece.tif", "in/note.md", "in/.hidden.tif")
