@@ -102,8 +102,8 @@ def match_scene(plan: Plan, layer: Layer, mosaic: Path, folder: Path) -> Path:
     Returns the VRT, in `folder`, of a work raster that covers `plan.scene_roi`.
     """
     rows, cols = plan.scene_roi
-    rows_of = nearest_exact(plan.scene.grid.shape[0], plan.grid.shape[0])[rows] - plan.roi[0].start
-    cols_of = nearest_exact(plan.scene.grid.shape[1], plan.grid.shape[1])[cols] - plan.roi[1].start
+    rows_of = nearest_exact(plan.scene.grid.shape[0], plan.grid.shape[0], rows) - plan.roi[0].start
+    cols_of = nearest_exact(plan.scene.grid.shape[1], plan.grid.shape[1], cols) - plan.roi[1].start
     target = folder / f"matched_{layer.name}.tif"
     place = plan.scene.geobox[rows, cols]
     with rasterio.open(mosaic) as source, WorkRaster(layer, target, place) as matched:

@@ -39,7 +39,7 @@ class Resampler:
     def nearest(self, values: NDArray[Any], block: Roi) -> NDArray[Any]:
         """Take from `values` `(..., rows, columns)` the source pixels that contain the centres of target pixels."""
         rows, cols = (
-            nearest_exact(n_out, n_in)[part] - origin.start
+            nearest_exact(n_out, n_in, part) - origin.start
             for part, origin, n_out, n_in in zip(
                 block, self.source(block), self.target_shape, self.source_shape, strict=True
             )

@@ -37,6 +37,8 @@ BLOCK_PIXELS = 2048 * 2048
 """About this many pixels of the source or the target, whichever has more, are resampled at a time."""
 KERNEL_PIXELS = 16 * 2**20
 """About this many pixels of strips are held at most; where the kernels need more, strips are read again in parts."""
+MOST_ACROSS = 2**18
+"""Longest side of a block in pixels of the target: a kernel has several values for each, of 8 bytes."""
 _BYTES = 4
 """Bytes of a pixel; if its bands have more in all, fewer pixels are taken at a time."""
 MAX_SIDE = 2**31 - 1
@@ -166,14 +168,14 @@ def _write(
     with writing_geotiff(partial):
         with rasterio.open(partial, "w", **resized_profile(scene, shape)) as written:
             describe_like(scene, written)
-            blocks = list(_blocks(scene, shape))
-            for done, block in enumerate(blocks, 1):
+            blocks = sum(1 for _ in _blocks(scene, shape))  # not kept: a large output has millions
+            for done, block in enumerate(_blocks(scene, shape), 1):
                 values, valid = _resample(scene, resampler, block, labels, validity)
                 window = Window.from_slices(*block)
                 written.write(values, window=window)
                 if masks:
                     written.write_mask(valid[masks].all(axis=0), window=window)
-                progress(done, len(blocks), "")
+                progress(done, blocks, "")
         check_complete(partial, masked=bool(masks))
 
 
@@ -195,8 +197,9 @@ def _blocks(scene: DatasetReader, shape: Shape) -> Iterator[Roi]:
         down, across = (2 * ceil(lanczos_radius(*sides)) for sides in zip(shape, scene.shape, strict=True))
         fitting = under_kernels // min(scene.height, down) - across
         source_cols = max(source_cols, min(scene.width, fitting))
-    cols = _whole_tiles(source_cols * width // scene.width)
-    rows = _whole_tiles(min(pixels // source_cols * height // scene.height, pixels // cols))
+    cols = _whole_tiles(min(source_cols * width // scene.width, MOST_ACROSS))
+    fitting = under_kernels // source_cols  # vertically first: rows of the target by columns of the source
+    rows = _whole_tiles(min(pixels // source_cols * height // scene.height, pixels // cols, fitting, MOST_ACROSS))
     for top in range(0, height, rows):
         for left in range(0, width, cols):
             yield slice(top, min(top + rows, height)), slice(left, min(left + cols, width))

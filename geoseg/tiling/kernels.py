@@ -14,15 +14,16 @@ LANCZOS_LOBES = 3
 """Lobes of the Lanczos kernel on each side of its centre, as in GDAL and Pillow."""
 
 
-def nearest_exact(n_out: int, n_in: int) -> NDArray[np.int64]:
-    """Return the source pixel ``(n_out,)`` that contains the centre of each target pixel.
+def nearest_exact(n_out: int, n_in: int, part: slice | None = None) -> NDArray[np.int64]:
+    """Return the source pixel that contains the centre of each target pixel, ``(n_out,)``, or of those in ``part``.
 
     The centre of target pixel ``i`` is at ``(2 i + 1) / (2 n_out)`` of the scene, so the index is
     ``floor((2 i + 1) n_in / (2 n_out))``, exact in integers. A centre on the border of two source pixels belongs to the
     second.
     """
     _check_sizes(n_out, n_in)
-    return ((2 * np.arange(n_out, dtype=np.int64) + 1) * n_in) // (2 * n_out)
+    targets = np.arange(n_out, dtype=np.int64) if part is None else np.arange(part.start, part.stop, dtype=np.int64)
+    return ((2 * targets + 1) * n_in) // (2 * n_out)
 
 
 def targets_before(source: int, n_out: int, n_in: int) -> int:

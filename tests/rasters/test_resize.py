@@ -170,6 +170,18 @@ def test_a_strong_reduction_of_strips_holds_a_part_of_them(make_raster, tmp_path
         np.testing.assert_array_equal(parts.read(), whole.read())
 
 
+@pytest.mark.parametrize("size", [(600_000, 1), (1, 600_000)])
+def test_a_long_output_is_written_in_short_blocks(make_raster, tmp_path, monkeypatch, size):
+    """Of one row or column, too: kernels of all its pixels, and the products of one of them, would fill memory."""
+    monkeypatch.setattr(geoseg.rasters.resize, "BLOCK_PIXELS", 2048 * 2048)
+    scene = make_raster(photo(1, 300, 400), **UTM)
+    tracemalloc.start()
+    resize(scene, tmp_path / "long.tif", size=size)
+    highest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert highest < 150_000_000
+
+
 def test_many_bands_are_held_in_smaller_blocks(make_raster, tmp_path, monkeypatch):
     """Sixteen times as many bands take little more memory, and give the same pixels."""
     monkeypatch.setattr(geoseg.rasters.resize, "BLOCK_PIXELS", 512 * 512)

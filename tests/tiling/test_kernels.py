@@ -26,6 +26,16 @@ def test_nearest_exact_holds_the_centre(n_out, n_in):
         assert Fraction(int(source), n_in) <= centre < Fraction(int(source) + 1, n_in)
 
 
+@given(parts())
+def test_nearest_exact_of_a_part(part):
+    """It is that of the whole, without the indices of all pixels, which a target of any size may have."""
+    start, stop, n_out, n_in = part
+    np.testing.assert_array_equal(
+        nearest_exact(n_out, n_in, slice(start, stop)), nearest_exact(n_out, n_in)[start:stop]
+    )
+    assert nearest_exact(2**40, 2**20, slice(2**40 - 1, 2**40)) == 2**20 - 1
+
+
 @given(lengths, lengths)
 def test_targets_before_are_those_of_nearest_exact(n_out, n_in):
     """They are counted without the indices of all pixels, which a scene of any size may have."""
