@@ -12,6 +12,7 @@ from rich.filesize import decimal
 
 from geoseg.models.texts import without_secrets
 from geoseg.pages.page import duration
+from geoseg.prediction.enough_memory import lacking
 from geoseg.prediction.plan import Plan
 from geoseg.sentences import counted
 from geoseg.tiling import roi_shape
@@ -145,13 +146,10 @@ def _rate(records: Sequence[Record]) -> float | None:
 
 
 def _lacking_memory(needs: Iterable[_Need], memory: int) -> Iterator[str]:
-    lacking = sorted((each for each in needs if each.memory > memory), key=lambda each: -each.memory)
-    for each in lacking[:_LISTED]:
-        yield (
-            f"{each.source} may need {decimal(each.memory)} of memory, and {decimal(memory)} are available; free "
-            "some, or lower `memory`."
-        )
-    if more := lacking[_LISTED:]:
+    larger = sorted((each for each in needs if each.memory > memory), key=lambda each: -each.memory)
+    for each in larger[:_LISTED]:
+        yield lacking(each.source, each.memory, memory)
+    if more := larger[_LISTED:]:
         yield f"{counted(len(more), 'more scene')} may need more memory than the {decimal(memory)} that are available."
 
 

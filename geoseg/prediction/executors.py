@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import rasterio
 
-from geoseg.models.engines.hardware import available_memory, count_streams
+from geoseg.models.engines.hardware import available_memory, count_streams, most_memory
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.opening.open import GDAL
 from geoseg.threads import GRACE_S, Tasks, in_thread
@@ -46,6 +46,9 @@ class Executor(Tasks, Protocol):
     def parts(self) -> str | None:
         """URL of an object store for the finished parts of scenes; None if all see the folder of the results."""
 
+    def most_memory(self) -> int | None:
+        """Return the bytes that each predicting process could have if no other took any; None if unknown."""
+
     def choose_runtime(self, settings: Settings) -> Runtime:
         """Choose engine, precision and devices where the jobs will run; raises UsageError."""
 
@@ -74,6 +77,10 @@ class LocalExecutor:
     def memory(self) -> int:
         """Bytes available on this machine."""
         return available_memory()
+
+    def most_memory(self) -> int:
+        """Return the memory of this machine with swap, or the limit of this process if less."""
+        return most_memory()
 
     def choose_runtime(self, settings: Settings) -> Runtime:
         """Choose engine, precision and devices of this process."""

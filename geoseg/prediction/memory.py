@@ -14,7 +14,7 @@ from geoseg.errors import MismatchError, UsageError
 from geoseg.models.bundle import Card
 from geoseg.models.engines.hardware import count_cores, count_streams
 from geoseg.models.engines.runtime import Runtime
-from geoseg.models.graph.size import NetworkSize
+from geoseg.models.graph.size import SHIPPED, NetworkSize
 from geoseg.rasters.scene import Scene
 from geoseg.roads.settings import BLOCK
 
@@ -48,6 +48,11 @@ _TILES_ACROSS = 8
 """Tiles beside each other in a block that should fit before more are scored at the same time."""
 _FILE_ROWS = 512
 """Rows of the file's blocks that the estimate of their cache assumes: most files have fewer."""
+_LEAST_MAPS = 1 / 3
+"""Least share of a network's feature maps that an engine holds at the same time, since it fuses layers: 0.49 to 0.9 in
+OpenVINO, of the presets."""
+_VALUE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
+"""Bytes of a value of a feature map, by precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +148,21 @@ def estimate(
         result_column=result_column,
         tile_columns=tile,
     )
+
+
+def least_of_tile(
+    card: Card, runtime: Runtime | None = None, *, tile: int, dtype: str = "float32", network: NetworkSize = SHIPPED
+) -> int:
+    """Estimate what a tile of a side takes in any case: its pixels, and on a CPU its scores and feature maps.
+
+    Feature maps of a network or engine that is not known are left out.
+    """
+    pixel = len(card.bands) * np.dtype(dtype).itemsize
+    if runtime is None or all(name.startswith("cpu") for name in runtime.devices):
+        pixel += len(card.legend) * 4
+        if runtime is not None and runtime.engine in ENGINE_MEMORY and not network.assumed:
+            pixel += math.floor(network.maps * _LEAST_MAPS * _VALUE_BYTES[runtime.precision] / 4)
+    return pixel * tile**2
 
 
 def choose_streams(memory: Memory, settings: Settings, runtime: Runtime | None) -> int:

@@ -31,6 +31,7 @@ from geoseg.tiling.progress import Progress, no_progress
 
 from .arrays.data_array import to_data_array
 from .arrays.scene import ArrayScene
+from .enough_memory import check_memory
 from .executors import Executor, LocalExecutor
 from .jobs import predict_rows
 from .naming import DEFAULT_NAME, name_results
@@ -99,7 +100,7 @@ class Model:
         prepared = prepare(self.path, options, executor=executor, load=self._engine if local else self._load)
         if local:
             prepared = replace(prepared, runtime=self._runtime(prepared.settings))
-        run = prepared.run(prepared.plan(source, named), folder=folder, overwrite=overwrite)
+        run = prepared.begin(source, named, folder=folder, overwrite=overwrite)
         return run.complete(progress)
 
     def rows(self, source: str | Path, **options: Unpack[Options]) -> Iterator[Rows]:
@@ -214,7 +215,9 @@ class Model:
 
     def _plan(self, scene: Scene, options: Options) -> Plan:
         settings = Settings(**options)
-        return plan(scene, self.card, settings, network=read_size(self.path), runtime=self._runtime(settings))
+        planned = plan(scene, self.card, settings, network=read_size(self.path), runtime=self._runtime(settings))
+        check_memory(planned, LocalExecutor())
+        return planned
 
     def close(self) -> None:
         """Release the network; the next prediction loads it again."""

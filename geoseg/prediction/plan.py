@@ -20,7 +20,7 @@ from geoseg.rasters.stretch import Stretch
 from geoseg.tiling import Lattice, Roi, roi_shape
 
 from .disk import compressed
-from .memory import Memory, choose_streams, estimate
+from .memory import Memory, choose_streams, estimate, least_of_tile
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -115,9 +115,17 @@ class Plan:
     @property
     def memory(self) -> int:
         """Upper estimate of the resident memory of one worker, in bytes, without the road network."""
-        widest: int = max(cols.stop - cols.start for _, cols in self.blocks)
+        # The last tile of a narrow scene reaches beyond it.
+        widest: int = max(self.lattice.tile, *(cols.stop - cols.start for _, cols in self.blocks))
         memory = self.worker_memory
         return memory.total(columns=widest, streams=choose_streams(memory, self.settings, self.runtime))
+
+    @property
+    def least_memory(self) -> int:
+        """Lower estimate of the same, for a single tile: no machine with less can run the plan."""
+        return least_of_tile(
+            self.card, self.runtime, tile=self.lattice.tile, dtype=self.scene.dtype, network=self.network
+        )
 
     @property
     def worker_memory(self) -> Memory:

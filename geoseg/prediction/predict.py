@@ -68,7 +68,7 @@ def predict(
     """
     (named,) = name_results([source], name)
     prepared = prepare(model, options, executor=executor, load=load)
-    run = prepared.run(prepared.plan(source, named), folder=folder, overwrite=overwrite)
+    run = prepared.begin(source, named, folder=folder, overwrite=overwrite)
     return run.complete(progress)
 
 
@@ -98,7 +98,7 @@ def predict_each(
     prepared = prepare(model, options, executor=executor, load=load).pool_stretch(sources)
 
     def begin(source: str | Asset, named: str) -> Run:
-        return prepared.run(prepared.plan(source, named), folder=folder, overwrite=overwrite)
+        return prepared.begin(source, named, folder=folder, overwrite=overwrite)
 
     turns = (
         _Numbered(

@@ -18,6 +18,7 @@ from geoseg.rasters.opening.open import GDAL, on_disk
 from geoseg.rasters.sources.allowed import check_drivers
 from geoseg.rasters.stac import Asset, open_source, place_of
 
+from .enough_memory import check_memory, report_memory
 from .executors import Executor, LocalExecutor
 from .inputs.pooling import pool_stretch
 from .naming import name_results
@@ -53,7 +54,7 @@ class Prepared:
     def plan(self, source: str | Path | Asset, name: str | None = None) -> Plan:
         """Open a scene and plan its prediction, with results named `name`, by default after the scene.
 
-        Raises SceneError, MismatchError, BundleError or UsageError.
+        Raises SceneError, MismatchError, BundleError or UsageError, also for tiles that cannot fit the memory.
         """
         place = place_of(source)
         # Absolute, since a cluster's workers may run in other folders, and the same command in another resumes.
@@ -61,7 +62,7 @@ class Prepared:
         with rasterio.Env(**GDAL):
             located = replace(source, source=scene) if isinstance(source, Asset) else scene
             opened = open_source(located, max_pixels=self.settings.max_pixels)
-            return plan(
+            planned = plan(
                 replace(opened, name=name or name_results([source])[0]),
                 self.card,
                 self.settings,
@@ -69,6 +70,14 @@ class Prepared:
                 runtime=self.runtime,
                 workers=self.workers,
             )
+        check_memory(planned, self.executor)
+        return planned
+
+    def begin(self, source: str | Path | Asset, name: str, *, folder: str | Path, overwrite: bool) -> Run:
+        """Plan a scene, and return its run; a GeosegWarning reports that it may need more memory than is available."""
+        planned = self.plan(source, name)
+        report_memory(planned, self.executor)
+        return self.run(planned, folder=folder, overwrite=overwrite)
 
     def run(self, plan: Plan, *, folder: str | Path, overwrite: bool) -> Run:
         """Return the run of a plan, with results in `folder`; raises OutputError."""

@@ -99,6 +99,12 @@ def test_memory_of_workers(limits, memory):
     assert LocalExecutor().memory > 0
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_most_memory_of_workers(workers):
+    """It is that of their machines; with none yet, it is not known."""
+    assert DaskExecutor(client=Cluster(workers)).most_memory() == (LocalExecutor().most_memory() if workers else None)
+
+
 def test_this_process_chooses(machines, write_bundle):
     """Without a cluster this process chooses; a caller's loader needs no choice."""
     machines(ON_CPU)

@@ -131,6 +131,37 @@ def test_larger_networks_are_included(planned, engine, weights, maps, more, tile
     assert of(weights, maps + 100) - of(weights, maps) >= 0.9 * 100 * tile**2 - 1
 
 
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime", "keras", "of another package"])
+@given(
+    maps=st.integers(1, 10**4),
+    tile=st.sampled_from([64, 512, 2048, 10**5 // 16 * 16]),
+    width=st.integers(1, 10**5),
+    precision=st.sampled_from(["float32", "bfloat16", "float16", "int8"]),
+)
+def test_the_least_is_below_the_estimate(planned, engine, maps, tile, width, precision):
+    """Also for a scene that is narrower than a tile."""
+    runtime = replace(OPENVINO, engine=engine, precision=precision)
+    made = planned(width, tile=tile, runtime=runtime, memory=10**16)
+    made = replace(made, network=NetworkSize(weights=0, maps=maps))
+    assert 8 * tile**2 <= made.least_memory <= made.memory
+
+
+def test_the_least_of_what_is_known(planned):
+    """Maps count in their precision, if network and engine are known, and on a GPU only pixels are in this memory."""
+
+    def of(assumed=False, **runtime):
+        size = NetworkSize(weights=0, maps=300, assumed=assumed)
+        return replace(planned(1_000), network=size, runtime=replace(OPENVINO, **runtime)).least_memory / 512**2
+
+    pixels, scores = 3, 4 * len(CARD.legend)
+    assert of() == pixels + scores + 100
+    assert of(precision="bfloat16") == pixels + scores + 50
+    assert of(precision="int8") == pixels + scores + 25
+    assert of(engine="of another package") == of(assumed=True) == pixels + scores
+    assert of(engine="keras", devices=("gpu:0",)) == pixels
+    assert replace(planned(1_000), runtime=None).least_memory == (pixels + scores) * 512**2
+
+
 def test_fewer_tiles_at_a_time(planned, needed):
     """By default as many tiles are in work as fit, so that large tiles do not exceed the usual limit."""
     for tile in (256, 512, 1024):

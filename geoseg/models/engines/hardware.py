@@ -82,8 +82,24 @@ def machine_memory() -> int:
     return int(psutil.virtual_memory().available)
 
 
+def most_memory() -> int:
+    """Return the bytes that this process could have if no other took any, with swap: more will never be available."""
+    import psutil
+
+    swap = int(psutil.swap_memory().total)  # a group may have less of it, which is not worth finding out
+    limits = [int(psutil.virtual_memory().total) + swap, *(limit + swap for limit, _ in _limited_groups())]
+    address = address_limit()
+    return min(limits if address is None else [*limits, address])
+
+
 def left_in_groups() -> Iterator[int]:
     """Yield the bytes left to limited control groups (v1 and v2): this process's and those around it."""
+    for limit, taken in _limited_groups():
+        yield max(0, limit - taken)
+
+
+def _limited_groups() -> Iterator[tuple[int, int]]:
+    """Yield the limit of each, and the bytes that it has taken."""
     if not _OWN_GROUPS.exists():
         return
     for line in _OWN_GROUPS.read_text().splitlines():
@@ -103,7 +119,7 @@ def left_in_groups() -> Iterator[int]:
                 statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
                 if most != "max":
                     # File pages that nobody needs are given back.
-                    yield max(0, int(most) - int((folder / used).read_text()) + int(statistics.get(cached, 0)))
+                    yield int(most), int((folder / used).read_text()) - int(statistics.get(cached, 0))
 
 
 def address_limit() -> int | None:

@@ -27,9 +27,11 @@ class NetworkSize:
     """Bytes of its weights."""
     maps: float
     """Bytes for each pixel of a tile: of the feature maps that are needed at the same time, where they are most."""
+    assumed: bool = False
+    """Whether these are figures of another network, since its own are not known."""
 
 
-SHIPPED = NetworkSize(weights=10_633_553, maps=384)
+SHIPPED = NetworkSize(weights=10_633_553, maps=384, assumed=True)
 """Size of the shipped networks, also assumed for an unknown one."""
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from geoseg.errors import ClusterError, UsageError
 from geoseg.messages import warn
+from geoseg.models.engines.hardware import most_memory
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.finishing import Finishing
 from geoseg.prediction.jobs import Finished, Work
@@ -81,6 +82,14 @@ class DaskExecutor:
         with cluster_errors(self.client):
             workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
         return min((worker["memory_limit"] for worker in workers), default=0) or None
+
+    def most_memory(self) -> int | None:
+        """Ask the workers; None if there is none yet.
+
+        Their limits do not count: a worker without a nanny may exceed its own.
+        """
+        with cluster_errors(self.client):
+            return min(run_on_workers(self.client, most_memory).values(), default=None)
 
     def choose_runtime(self, settings: Settings) -> Runtime:
         """Let every worker choose engine, precision and devices; raises UsageError if their choices differ."""

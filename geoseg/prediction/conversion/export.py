@@ -9,8 +9,11 @@ import numpy.typing as npt
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import Card, read_card
+from geoseg.models.engines.hardware import most_memory
 from geoseg.models.export.export import Export, check_export, export_bundle
 from geoseg.models.shipped import find_model
+from geoseg.prediction.enough_memory import check_tile
+from geoseg.prediction.memory import least_of_tile
 from geoseg.prediction.settings import ImageryOptions, Settings
 from geoseg.rendering import render_scene
 
@@ -63,6 +66,7 @@ def export(
             "`bands`, `nodata`, `stretch` and `stretch_from` apply to a scene to compare on; name one with `source`."
         )
     check_export(bundle, Path(output), format=format, side=side, overwrite=overwrite)  # before tiles are made
+    check_tile(card, side, least_of_tile(card, tile=side), most_memory())
     tiles = _render_tiles(card, side) if source is None else _read_tiles(card, side, source, imagery)
     return export_bundle(bundle, Path(output), format=format, tiles=tiles, overwrite=overwrite)
 

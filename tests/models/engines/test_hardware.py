@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from geoseg.models.engines import hardware
-from geoseg.models.engines.hardware import available_memory, count_streams, free_heap
+from geoseg.models.engines.hardware import available_memory, count_streams, free_heap, most_memory
 
 
 @pytest.fixture
@@ -92,8 +92,9 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(hardware, "_OWN_GROUPS", tmp_path / "proc" / "self" / "cgroup")
     monkeypatch.setattr(hardware, "_GROUPS", tmp_path / "groups")
     (tmp_path / "proc" / "self").mkdir(parents=True)
-    amounts = {"MemTotal": 10_000, "MemFree": 10, "MemAvailable": 8_000}
+    amounts = {"MemTotal": 10_000, "MemFree": 10, "MemAvailable": 8_000, "SwapTotal": 2_000, "SwapFree": 1_000}
     amounts |= dict.fromkeys(("Buffers", "Cached", "Shmem", "Active", "Inactive"), 0)
+    (tmp_path / "proc" / "vmstat").write_text("pswpin 0\npswpout 0\n")
     (tmp_path / "proc" / "meminfo").write_text("".join(f"{name}:  {size} kB\n" for name, size in amounts.items()))
 
     def write(lines, **files):
@@ -133,6 +134,22 @@ def test_available_memory_is_no_more_than_all():
     """On this machine, too."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert 0 < available_memory() <= total
+    assert available_memory() <= most_memory()
+
+
+def test_most_memory(machine):
+    """All of the machine's with its swap, or a group's limit with that, whatever is in use."""
+    machine("0::/\n")
+    assert most_memory() == 10_240_000 + 2_048_000
+    machine("0::/a/b\n", a_b=(V2, "max", "7", "0"), a=(V2, "5000", "3000", "1000"))
+    assert most_memory() == 5_000 + 2_048_000
+
+
+def test_most_memory_below_a_limit_of_addresses():
+    """`ulimit -v` bounds it, too."""
+    script = "from geoseg.models.engines.hardware import most_memory; print(most_memory())"
+    limited = ["sh", "-c", f"ulimit -v 2000000; exec {sys.executable} -c '{script}'"]
+    assert int(subprocess.run(limited, capture_output=True, text=True, check=True).stdout) <= 2_048_000_000
 
 
 COUNT_HEAPS = """

@@ -33,6 +33,12 @@ def test_compared_on_rendered_scenes(compared, write_bundle, tmp_path):
     assert len({tile.tobytes() for tile in tiles}) == 3
 
 
+def test_tiles_that_are_too_large(compared, write_bundle, tmp_path):
+    """They are refused before they are rendered, as in a prediction."""
+    with pytest.raises(UsageError, match=r"^a tile of 16000000 × 16000000 pixels needs at least 8\.2 PB of memory"):
+        export(write_bundle(), tmp_path / "model.onnx", format="onnx", tile=16 * 10**6)
+
+
 def test_compared_on_a_scene(compared, write_scene, write_bundle, noise, tmp_path):
     """With a scene, it is compared on tiles of it as a prediction sees them: scaled, and none without data."""
     pixels = noise(64, 192).astype(np.uint16) * 4
