@@ -68,6 +68,8 @@ def road_raster(
         if band is not None and not 1 <= band <= dataset.count:
             raise UsageError(f"{source} has {counted(dataset.count, 'band')}; there is no band {band}.")
         number = band or _road_band(dataset)
+        if band is None and road_class is None:
+            _check_subject(dataset, number)
         to_levels, meaning = _interpret(dataset, number, road_class, probability=probability)
         flags = dataset.mask_flag_enums[number - 1]
         alpha = _alpha_of(dataset, number)
@@ -111,6 +113,20 @@ def _road_band(dataset: rasterio.DatasetReader) -> int:
             "class ids or probabilities with `band`, or map an image with `geoseg predict`."
         )
     return bands[0] if bands else 1
+
+
+def _check_subject(dataset: rasterio.DatasetReader, number: int) -> None:
+    """Raise SceneError if geoseg wrote a band of probabilities that are not those of roads, such as the confidence."""
+    legend = legend_of(dataset) if dataset.scales[number - 1] != 1 else None
+    described = descriptions_of(dataset)[number - 1]
+    if legend is None or not described:
+        return
+    roads = {"road"} if legend.road is None else {"road", legend.names[legend.road].lower()}
+    if described.lower() not in roads:
+        raise SceneError(
+            f"{dataset.name} holds {described!r}, not the probability of roads; trace the class raster of the same "
+            "run, or the probabilities of its classes (`geoseg predict --probabilities`)."
+        )
 
 
 def _alpha_of(dataset: rasterio.DatasetReader, number: int) -> int | None:

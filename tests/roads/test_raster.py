@@ -62,6 +62,17 @@ def test_our_probabilities_are_levels(write, values):
     np.testing.assert_array_equal(levels(path, band=3), bands[2])
 
 
+@pytest.mark.parametrize("described", ["probability of the class", "disagreement of tiles", "building"])
+def test_our_other_probabilities_are_refused(write, values, described):
+    """Confidence, disagreement and another class's probability are not traced as roads, unless the band is chosen."""
+    tags = {"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())}
+    path = write(values, tags=tags, scale=1 / 254, nodata=255, descriptions=[described])
+    with pytest.raises(SceneError, match=f"holds '{described}', not the probability of roads; trace the class"):
+        levels(path)
+    np.testing.assert_array_equal(levels(path, band=1), values[0])
+    np.testing.assert_array_equal(levels(write(values, tags=tags, scale=1 / 254, descriptions=["Road"])), values[0])
+
+
 @pytest.mark.parametrize(("dtype", "largest"), [("uint8", 255), ("uint16", 65_535), ("float32", 1.0), ("float64", 1.0)])
 def test_foreign_probabilities(write, dtype, largest):
     """Integers as shares of the largest of their type, and floats from 0 to 1, become levels; NaN is nodata."""
