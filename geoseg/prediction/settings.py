@@ -78,7 +78,7 @@ class Settings:
     """`auto`, `cpu`, `all`, or devices of the Keras backend such as `gpu:0,1`."""
     batch_size: int | None = None
     """Tiles per network call on a GPU, by default 8, or fewer if its memory is small; in OpenVINO, tiles scored at the
-    same time, by default one for every four cores and at most four. Without effect in Keras and ONNX Runtime on a CPU."""
+    same time, by default one for every four cores and at most four. Keras and ONNX Runtime ignore it on a CPU."""
     gsd_m: float | None = None
     """Ground sample distance (GSD) to predict at, metres."""
     overviews: bool = False
