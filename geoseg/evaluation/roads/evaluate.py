@@ -7,8 +7,6 @@ import shapely
 from geoseg.errors import DataError
 from geoseg.evaluation.pairing import Pair, pair_roads
 from geoseg.evaluation.result import Subject
-from geoseg.rasters.datum import rough_shift
-from geoseg.sentences import join_words
 from geoseg.tiling.progress import Progress, no_progress
 
 from .apls import SNAP_M, apls
@@ -17,6 +15,7 @@ from .difference_map import project_differences
 from .junctions import REACH_M, match_junctions
 from .local_plane import Plane, plane_around
 from .noding import LineGraph, road_graph
+from .notes import note_files, note_places
 from .read import Roads, read_roads
 from .result import RoadComparison, RoadCriteria, RoadEvaluation
 from .scores import Measurements, measure_network, score_roads
@@ -24,8 +23,6 @@ from .topo import topo
 
 _LONGEST_M = 1e8
 """Longest network: TOPO holds a place every 5 m in memory."""
-_FAR_M = 1000.0
-"""Networks this far apart, and further than their own extent, do not show the same ground."""
 
 
 def evaluate_roads(
@@ -108,13 +105,7 @@ def _compare(pair: Pair, criteria: RoadCriteria) -> tuple[Measurements, RoadComp
         reference=str(pair.reference),
         scores=score_roads([measured]),
         differences=project_differences(plane, true.crs, missed, false, junctions),
-        notes=(
-            *true.notes,
-            *predicted.notes,
-            *_note_rough(true, predicted),
-            *_note_swapped(true, predicted, pair),
-            *_note_mistakes(reference, found, pair),
-        ),
+        notes=(*true.notes, *predicted.notes, *note_files(true, predicted, pair), *note_places(reference, found, pair)),
     )
     return measured, comparison
 
@@ -146,36 +137,3 @@ def _nearness(plane: Plane, reference: LineGraph, found: LineGraph, missed: Line
         found_m=found_m,
         found_near_m=max(found_m - false_m, 0.0),
     )
-
-
-def _note_swapped(true: Roads, predicted: Roads, pair: Pair) -> tuple[str, ...]:
-    if predicted.are_predicted or not true.are_predicted:
-        return ()
-    return (
-        f"{pair.reference} has a model's probabilities, and {pair.predicted} has not: if they are swapped, so are "
-        "completeness and correctness.",
-    )
-
-
-def _note_rough(true: Roads, predicted: Roads) -> tuple[str, ...]:
-    """Note a datum shift that is rough for lack of a grid."""
-    rough = rough_shift(predicted.crs, true.crs, shapely.get_coordinates(predicted.lines))
-    return () if rough is None else (rough,)
-
-
-def _note_mistakes(reference: LineGraph, found: LineGraph, pair: Pair) -> tuple[str, ...]:
-    """Note likely mistakes in the files; DataError for networks that are far apart."""
-    empty = [
-        path.name for graph, path in ((reference, pair.reference), (found, pair.predicted)) if not len(graph.lines)
-    ]
-    if empty:
-        return (f"{join_words(empty)} without any roads.",)
-    one, other = (shapely.box(*shapely.total_bounds(graph.lines)) for graph in (reference, found))
-    apart_m = float(shapely.distance(one, other))
-    # A few roads of one small scene need not overlap.
-    if apart_m > max(_FAR_M, one.length, other.length):
-        raise DataError(
-            f"{pair.predicted} and {pair.reference} are {apart_m / 1000:,.0f} km apart: do they show the same ground? "
-            "Check the CRS of each."
-        )
-    return ("the networks do not overlap; check the CRS of each.",) if apart_m else ()

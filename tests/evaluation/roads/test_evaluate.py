@@ -199,6 +199,18 @@ def test_different_places_are_told(write_roads):
     assert "the networks do not overlap" in result.pairs[0].notes[0]
 
 
+def test_a_network_of_a_larger_area_is_noted(write_roads):
+    """Roads outside the extent of the other network are no mistakes of a prediction: their share is noted."""
+    lines = [[(0, 90 * row), (400, 90 * row)] for row in range(10)]
+    district, scene = write_roads(lines, "district.gpkg"), write_roads(lines[:3], "scene.gpkg")
+    beyond = "60 % of the length of district.gpkg is more than 100 m outside the extent of scene.gpkg and counts as"
+    (note,) = evaluate_roads(scene, district).pairs[0].notes
+    assert note == f"{beyond} missed; if scene.gpkg is of a smaller area, cut district.gpkg to it."
+    (note,) = evaluate_roads(district, scene).pairs[0].notes
+    assert note.startswith(f"{beyond} false")
+    assert evaluate_roads(scene, write_roads(lines[:4], "near.gpkg")).pairs[0].notes == ()
+
+
 def test_networks_far_apart(write_roads):
     """Networks that cannot show the same ground are refused, in any CRS."""
     one = write_roads([[(0, 0), (900, 0)]], "a.gpkg")
