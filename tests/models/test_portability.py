@@ -59,7 +59,10 @@ def run(code, folder, **environment):
 
 @pytest.mark.slow
 def test_bundles_need_no_geoseg(tmp_path, narrow):
-    """A bundle of each kind of network loads in plain Keras, in safe mode and without geoseg, with the same scores."""
+    """A bundle of each kind of network loads in plain Keras, in safe mode and without geoseg, with the same scores.
+
+    TensorFlow's sums may differ in the last bits between two processes.
+    """
     tiles = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
     np.save(tmp_path / "tiles.npy", tiles)
     networks = {name: narrow(name, 3) for name in KINDS}
@@ -68,7 +71,7 @@ def test_bundles_need_no_geoseg(tmp_path, narrow):
     run(PLAIN, tmp_path)
     for name, network in networks.items():
         expected = keras.ops.convert_to_numpy(network(tiles, training=False))
-        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected, err_msg=name)
+        np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), expected, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.slow
