@@ -1,6 +1,6 @@
 """Write a raster at another resolution, block by block, with its georeference."""
 
-from collections.abc import Iterator
+from itertools import product
 from math import ceil, inf, isqrt
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from rasterio.windows import Window
 
 from geoseg.errors import OutputError, UsageError
 from geoseg.files import check_outputs, discard, whole_files
-from geoseg.tiling import Roi, lanczos_radius
+from geoseg.tiling import Roi, cut, lanczos_radius
 from geoseg.tiling.progress import Progress, no_progress
 
 from .bands.identify import image_bands, name_bands, validity_of
@@ -168,14 +168,14 @@ def _write(
     with writing_geotiff(partial):
         with rasterio.open(partial, "w", **resized_profile(scene, shape)) as written:
             describe_like(scene, written)
-            blocks = sum(1 for _ in _blocks(scene, shape))  # not kept: a large output has millions
-            for done, block in enumerate(_blocks(scene, shape), 1):
+            down, across = _cut_in_blocks(scene, shape)
+            for done, block in enumerate(product(down, across), 1):
                 values, valid = _resample(scene, resampler, block, labels, validity)
                 window = Window.from_slices(*block)
                 written.write(values, window=window)
                 if masks:
                     written.write_mask(valid[masks].all(axis=0), window=window)
-                progress(done, blocks, "")
+                progress(done, len(down) * len(across), "")
         check_complete(partial, masked=bool(masks))
 
 
@@ -184,8 +184,8 @@ def _bands_with_masks(scene: DatasetReader) -> list[int]:
     return [band for band, flags in enumerate(scene.mask_flag_enums) if flags in ([MaskFlags.per_dataset], [])]
 
 
-def _blocks(scene: DatasetReader, shape: Shape) -> Iterator[Roi]:
-    """Yield the output's blocks in row-major order, each with a bounded number of source pixels.
+def _cut_in_blocks(scene: DatasetReader, shape: Shape) -> tuple[list[slice], list[slice]]:
+    """Cut the output's rows and columns into those of its blocks, each with a bounded number of source pixels.
 
     A scene stored in strips is read in strips, unless the kernels of strong reductions span too many of them.
     """
@@ -198,11 +198,9 @@ def _blocks(scene: DatasetReader, shape: Shape) -> Iterator[Roi]:
         fitting = under_kernels // min(scene.height, down) - across
         source_cols = max(source_cols, min(scene.width, fitting))
     cols = _whole_tiles(min(source_cols * width // scene.width, MOST_ACROSS))
-    fitting = under_kernels // source_cols  # vertically first: rows of the target by columns of the source
-    rows = _whole_tiles(min(pixels // source_cols * height // scene.height, pixels // cols, fitting, MOST_ACROSS))
-    for top in range(0, height, rows):
-        for left in range(0, width, cols):
-            yield slice(top, min(top + rows, height)), slice(left, min(left + cols, width))
+    under_strip = under_kernels // source_cols  # vertically first: rows of the target by columns of the source
+    rows = _whole_tiles(min(pixels // source_cols * height // scene.height, pixels // cols, under_strip, MOST_ACROSS))
+    return cut(slice(0, height), range(rows, height, rows)), cut(slice(0, width), range(cols, width, cols))
 
 
 def _whole_tiles(pixels: int) -> int:

@@ -55,13 +55,13 @@ def note_places(reference: LineGraph, found: LineGraph, pair: Pair) -> Iterator[
     if apart_m:
         yield "the networks do not overlap; check the CRS of each."
         return
-    yield from _note_outside(reference.lines, found.lines, pair.reference.name, pair.predicted.name, "missed")
-    yield from _note_outside(found.lines, reference.lines, pair.predicted.name, pair.reference.name, "false")
+    yield from _note_outside(reference.lines, other, pair.reference.name, pair.predicted.name, "missed")
+    yield from _note_outside(found.lines, one, pair.predicted.name, pair.reference.name, "false")
 
 
-def _note_outside(lines: Lines, others: Lines, name: str, other: str, counted: str) -> Iterator[str]:
-    """Note lines beyond the extent of the `others`, as of a district in the reference and a scene of a part of it."""
-    west, south, east, north = shapely.total_bounds(others)
+def _note_outside(lines: Lines, box: shapely.Polygon, name: str, other: str, counted: str) -> Iterator[str]:
+    """Note lines beyond the `box` around the other network, as of a district of which one scene was predicted."""
+    west, south, east, north = box.bounds
     extent = shapely.box(west - _BESIDE_M, south - _BESIDE_M, east + _BESIDE_M, north + _BESIDE_M)
     share = shapely.length(shapely.difference(lines, extent)).sum() / shapely.length(lines).sum()
     if share > _OUTSIDE:
